@@ -1,0 +1,155 @@
+/**
+ * Builds what a site copies: dist/plugins/chromosome-count/ with the extension, the mode, the detector worker, the
+ * runtime and the models, and SHA256SUMS plus integrity.json over all of it. Command-line programs go to dist/cli/.
+ *
+ *   node extension/build.mjs            everything
+ *   node extension/build.mjs --cli      the command-line programs alone
+ *   node extension/build.mjs --plugin   the plugin alone
+ */
+import { createHash } from 'node:crypto';
+import { copyFile, cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const at = (...parts) => join(root, ...parts);
+export const pluginDir = at('dist', 'plugins', 'chromosome-count');
+
+const pluginEntries = {
+  extension: 'extension/src/index.ts',
+  mode: 'modes/chromosome-count/src/index.ts',
+  'detector.worker': 'extension/src/inference/detector.worker.ts',
+};
+
+const exists = path => stat(path).then(() => true, () => false);
+
+async function requireEntries(entries) {
+  const missing = [];
+  for (const entry of Object.values(entries)) {
+    if (!(await exists(at(entry)))) missing.push(entry);
+  }
+  if (missing.length) throw new Error(`build: entry file not found: ${missing.join(', ')}`);
+}
+
+/** The extension, the mode and the worker as three self-contained ES modules. */
+async function buildPlugin(esbuild) {
+  await requireEntries(pluginEntries);
+  await rm(pluginDir, { recursive: true, force: true });
+  await mkdir(pluginDir, { recursive: true });
+  const { version } = JSON.parse(await readFile(at('package.json'), 'utf8'));
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: Object.entries(pluginEntries).map(([out, input]) => ({ in: input, out })),
+    outdir: pluginDir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    jsx: 'automatic',
+    minify: true,
+    legalComments: 'eof',
+    loader: { '.css': 'text', '.svg': 'text' },
+    define: { 'process.env.NODE_ENV': '"production"', __PLUGIN_VERSION__: JSON.stringify(version) },
+    logLevel: 'warning',
+    // The runtime is loaded by URL from ort/: bundled into the worker a second time, its threads hang.
+    plugins: [{ name: 'ort-by-url', setup: build => build.onResolve({ filter: /\/ort\/.*\.mjs$/ }, ({ path }) => ({ path, external: true })) }],
+  });
+  await copyRuntime();
+  await copyModels();
+  await writeHashes();
+}
+
+/** The files of onnxruntime-web that the worker asks for, named in ortFiles.json. */
+async function copyRuntime() {
+  const list = at('extension/src/inference/ortFiles.json');
+  if (!(await exists(list))) throw new Error(`build: ${relative(root, list)} not found: it names the onnxruntime-web files to copy`);
+  const names = JSON.parse(await readFile(list, 'utf8'));
+  if (!Array.isArray(names)) throw new Error(`build: ${relative(root, list)} must be an array of file names, got ${typeof names}`);
+  const from = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
+  await mkdir(join(pluginDir, 'ort'), { recursive: true });
+  for (const name of names) {
+    await copyFile(join(from, name), join(pluginDir, 'ort', name)).catch(error => {
+      throw new Error(`build: onnxruntime-web has no ${name} in its dist folder (${error.code})`);
+    });
+  }
+}
+
+/** Every folder of model-assets that holds a manifest is a model. */
+async function copyModels() {
+  for (const entry of await readdir(at('model-assets'), { withFileTypes: true })) {
+    if (!entry.isDirectory() || !(await exists(at('model-assets', entry.name, 'manifest.json')))) continue;
+    await cp(at('model-assets', entry.name), join(pluginDir, 'models', entry.name), { recursive: true });
+  }
+  if (!(await exists(join(pluginDir, 'models')))) {
+    throw new Error('build: no model found: expected model-assets/<modelId>/manifest.json');
+  }
+}
+
+async function filesBelow(folder) {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter(entry => entry.isFile()).map(entry => join(entry.parentPath ?? entry.path, entry.name)).sort();
+}
+
+/** SHA256SUMS for `sha256sum -c`, integrity.json with the same hashes in the form of `integrity` attributes. */
+async function writeHashes() {
+  const sums = [];
+  const integrity = {};
+  for (const path of await filesBelow(pluginDir)) {
+    const name = relative(pluginDir, path).split(sep).join('/');
+    const digest = createHash('sha256').update(await readFile(path)).digest();
+    sums.push(`${digest.toString('hex')}  ${name}\n`);
+    integrity[name] = `sha256-${digest.toString('base64')}`;
+  }
+  await writeFile(join(pluginDir, 'SHA256SUMS'), sums.join(''));
+  await writeFile(join(pluginDir, 'integrity.json'), `${JSON.stringify(integrity, null, 2)}\n`);
+}
+
+/** Command-line programs: every entry of extension/src/cli named in its list of programs, packages left external. */
+async function buildCli(esbuild) {
+  const folder = 'extension/src/cli';
+  const programs = ['count', 'evaluate', 'bench'].map(name => `${folder}/${name}.ts`);
+  const present = [];
+  for (const program of programs) if (await exists(at(program))) present.push(program);
+  if (!present.length) throw new Error(`build: none of the command-line entries exists: ${programs.join(', ')}`);
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: present,
+    outdir: at('dist', 'cli'),
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    packages: 'external',
+    sourcemap: 'linked',
+    logLevel: 'warning',
+  });
+}
+
+/**
+ * @param {{plugin?: boolean, cli?: boolean}} parts
+ * @throws Error that names the missing entry, list or model.
+ */
+export async function build({ plugin = true, cli = true } = {}) {
+  const esbuild = await import('esbuild');
+  if (plugin) await buildPlugin(esbuild);
+  if (cli) await buildCli(esbuild);
+}
+
+async function main() {
+  const parts = new Set(process.argv.slice(2));
+  const known = ['--plugin', '--cli'];
+  const unknown = [...parts].filter(part => !known.includes(part));
+  if (unknown.length) throw new Error(`build: unknown option ${unknown.join(' ')}; known: ${known.join(', ')}`);
+  const all = parts.size === 0;
+  await build({ plugin: all || parts.has('--plugin'), cli: all || parts.has('--cli') });
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  main().catch(error => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  });
+}
