@@ -1,0 +1,168 @@
+"""The whole inference pipeline, stages injected: the same code serves PyTorch modules and ONNX Runtime sessions.
+
+    frame [H, W] u8 -> tone -> scout -> size plan -> dense -> proposals -> heads -> candidates -> suppression -> boxes
+
+The TypeScript `detectChromosomes` and `selectDetections` follow it step by step, equal on the golden arrays.
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import torch
+
+from embedding_nms import embedding_nms
+from nms import hard_nms, soft_nms
+from preprocess import PreprocessError, Tone, feed_region, measure_tone
+from proposals import make_proposals
+from refinement import Candidates, refine
+from size_policy import SizePlan, plan_size, scout_size
+
+METHODS = ("eg", "soft", "hard")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stages:
+    """numpy in, numpy out.
+
+    scout: u8 [1, 1, h, w] -> f32 [1, 2, h/4, w/4]
+    dense: u8 [1, 1, H, W] -> features [1, C, H/8, W/8], objectness [1, 36, ...], deltas [1, 144, ...]
+    heads: features, rois f32 [R, 4] network px -> scores [R], deltas [R, 4], embeddings [R], types [R, 24]
+    """
+
+    scout: Callable
+    dense: Callable
+    heads: Callable
+
+
+@dataclasses.dataclass(frozen=True)
+class CellDetection:
+    candidates: Candidates
+    tone: Tone
+    plan: SizePlan
+
+
+@dataclasses.dataclass(frozen=True)
+class Detections:
+    """In the order of selection; `indices` point into the candidates."""
+
+    boxes: np.ndarray  # [N, 4] f32 image px
+    scores: np.ndarray  # [N] f64, after decay
+    indices: np.ndarray  # [N]
+
+    def __len__(self):
+        return len(self.scores)
+
+
+def torch_stages(network, scout, device: str = "cpu") -> Stages:
+    """`network` a DeepACE, `scout` a Scout, both in eval mode."""
+
+    def tensor(array):
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+    def numpy(values):
+        return tuple(v.float().cpu().numpy() for v in values)
+
+    def run_scout(image):
+        with torch.no_grad():
+            return numpy([scout(tensor(image))])[0]
+
+    def run_dense(image):
+        with torch.no_grad():
+            return numpy(network.dense(tensor(image)))
+
+    def run_heads(features, rois):
+        with torch.no_grad():
+            scores, deltas, embeddings, types = network.heads(tensor(features), tensor(rois))
+            return numpy((scores.sigmoid(), deltas, embeddings, types.softmax(dim=1)))
+
+    return Stages(run_scout, run_dense, run_heads)
+
+
+def onnx_stages(model_dir, manifest: dict, num_threads: int = 1) -> Stages:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = num_threads
+    options.log_severity_level = 3
+
+    def session(name):
+        path = Path(model_dir) / manifest["files"][name]["path"]
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    scout, dense, heads = session("scout"), session("dense"), session("heads")
+    return Stages(
+        lambda image: scout.run(["scout"], {"image": image})[0],
+        lambda image: tuple(dense.run(["features", "objectness", "deltas"], {"image": image})),
+        lambda features, rois: tuple(
+            heads.run(["scores", "deltas", "embeddings", "types"], {"features": features, "rois": rois})
+        ),
+    )
+
+
+def read_manifest(model_dir) -> dict:
+    return json.loads((Path(model_dir) / "manifest.json").read_text())
+
+
+def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: dict | None = None) -> CellDetection:
+    """[H, W] u8 image px -> candidates. `trace`, when given, receives every intermediate array (golden.py)."""
+    if gray.ndim != 2 or gray.dtype != np.uint8 or 0 in gray.shape:
+        raise PreprocessError(f"picture: expected [H, W] uint8, got {list(gray.shape)} {gray.dtype}")
+    trace = {} if trace is None else trace
+    height, width = gray.shape
+    policy, contrast = manifest["sizePolicy"], manifest["input"]["contrast"]
+
+    tone = measure_tone(gray, low=contrast["low"], high=contrast["high"])
+    dark_objects = 255 - gray if tone.inverted else gray
+
+    scouted = scout_size(width, height, policy)
+    scout_input = feed_region(dark_objects, (0, 0, width, height), scouted.width, scouted.height, tone, manifest)
+    scout_output = stages.scout(scout_input)
+    plan = plan_size(scout_output, scouted, width, height, policy)
+
+    network_input = feed_region(dark_objects, plan.region, plan.network_width, plan.network_height, tone, manifest)
+    features, objectness, deltas = stages.dense(network_input)
+    proposals = make_proposals(objectness, deltas, plan.network_width, plan.network_height, manifest)
+    scores, head_deltas, embeddings, types = stages.heads(features, proposals)
+    candidates = refine(proposals, scores, head_deltas, embeddings, types, plan, manifest)
+    trace.update(
+        scouted=scouted,
+        scout_input=scout_input,
+        scout_output=scout_output,
+        network_input=network_input,
+        features=features,
+        objectness=objectness,
+        deltas=deltas,
+        proposals=proposals,
+        scores=scores,
+        head_deltas=head_deltas,
+        embeddings=embeddings,
+        types=types,
+    )
+    return CellDetection(candidates, tone, plan)
+
+
+def select_detections(
+    candidates: Candidates, manifest: dict, method: str | None = None, score_threshold: float | None = None
+) -> Detections:
+    """Suppression over all candidates, then the threshold of that method: the decay belongs to the score."""
+    settings = manifest["suppression"]
+    method = settings["default"] if method is None else method
+    if method not in METHODS:
+        raise ValueError(f"method: expected one of {', '.join(METHODS)}, got {method!r}")
+    limit, floor = settings["maxDetections"], settings["candidateFloor"]
+    boxes, scores = candidates.boxes, candidates.scores
+    if method == "hard":
+        indices, decayed = hard_nms(boxes, scores, settings["hard"]["iou"], limit)
+    elif method == "soft":
+        indices, decayed = soft_nms(boxes, scores, settings["soft"]["sigma"], floor, limit)
+    else:
+        indices, decayed = embedding_nms(
+            boxes, scores, candidates.embeddings, **settings["eg"], score_floor=floor, max_detections=limit
+        )
+    threshold = manifest["thresholds"][method] if score_threshold is None else score_threshold
+    kept = decayed >= threshold
+    return Detections(boxes[indices[kept]], decayed[kept], indices[kept])

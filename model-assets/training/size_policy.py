@@ -1,0 +1,88 @@
+"""Where the cell is and how large its chromosomes are: one cheap look at the whole frame decides the second pass.
+
+The pixels of a chromosome differ by a factor of three between cameras; the detector is fed all of them at one size
+(`canonicalSize`: the median sqrt(box area), network px). Beyond the paper, whose frames come from one camera.
+"""
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from preprocess import round_half_up
+
+MIN_SIDE = 32  # px; the coarsest level of the backbone is 1/32
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoutSize:
+    scale: float  # scout px per image px
+    width: int  # valid scout px, before padding
+    height: int
+
+
+@dataclasses.dataclass(frozen=True)
+class SizePlan:
+    """How the frame is fed: `region` image px (x0, y0, x1, y1, integers), `network_scale` network px per image px."""
+
+    region: tuple
+    network_scale: float
+    network_width: int  # valid network px, before padding
+    network_height: int
+    size_px: float  # median sqrt(box area), image px
+    num_positives: int
+    flags: tuple
+
+    @property
+    def scale_x(self) -> float:
+        return self.network_width / (self.region[2] - self.region[0])
+
+    @property
+    def scale_y(self) -> float:
+        return self.network_height / (self.region[3] - self.region[1])
+
+
+def scout_size(width: int, height: int, policy: dict) -> ScoutSize:
+    scale = policy["scoutLongSide"] / max(width, height)
+    return ScoutSize(scale, max(MIN_SIDE, round_half_up(width * scale)), max(MIN_SIDE, round_half_up(height * scale)))
+
+
+def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, policy: dict) -> SizePlan:
+    """`scout` [1, 2, h/4, w/4] f32 (logit "inside a box core", log2(sqrt(box area) / 16 scout px)) -> the plan.
+
+    A place of the map counts when its 4 px cell starts inside the unpadded area.
+    """
+    stride = policy["scoutStride"]
+    rows, columns = math.ceil(scouted.height / stride), math.ceil(scouted.width / stride)
+    logits = scout[0, 0, :rows, :columns]
+    sizes = scout[0, 1, :rows, :columns]
+    positive = sizes[logits >= policy["positiveLogit"]]
+    if len(positive) < policy["minPositives"]:
+        return _limit((0, 0, width, height), 1.0, policy["canonicalSize"], len(positive), ("noCellFound",), policy)
+    median = float(np.sort(positive)[len(positive) // 2])
+    size_px = policy["scoutSizeUnit"] * 2.0 ** median / scouted.scale
+    y, x = np.nonzero(logits >= policy["regionLogit"])
+    margin = policy["regionMargin"] * size_px
+    region = (
+        math.floor(max(0.0, int(x.min()) * stride / scouted.scale - margin)),
+        math.floor(max(0.0, int(y.min()) * stride / scouted.scale - margin)),
+        math.ceil(min(width, (int(x.max()) + 1) * stride / scouted.scale + margin)),
+        math.ceil(min(height, (int(y.max()) + 1) * stride / scouted.scale + margin)),
+    )
+    return _limit(region, policy["canonicalSize"] / size_px, size_px, len(positive), (), policy)
+
+
+def _limit(region, scale, size_px, num_positives, flags, policy) -> SizePlan:
+    width, height = region[2] - region[0], region[3] - region[1]
+    scale = min(max(scale, policy["minScale"]), policy["maxScale"])
+    scale = min(scale, math.sqrt(policy["maxNetworkPixels"] / (width * height)))
+    return SizePlan(
+        region,
+        scale,
+        max(MIN_SIDE, round_half_up(width * scale)),
+        max(MIN_SIDE, round_half_up(height * scale)),
+        float(size_px),
+        num_positives,
+        flags,
+    )
