@@ -1,0 +1,53 @@
+/**
+ * The loop that Soft-NMS and Embedding-Guided NMS share: take the best remaining box, decay the scores of those that
+ * overlap it, repeat. boxes [N,4] xyxy, scores [N] in any order, any frame.
+ */
+import { boxAreas, iou } from './iou.ts';
+import type { Suppressed } from './types.ts';
+
+/** −log of the factor by which box `i` loses when box `selected` is taken, for an overlap of `overlap` > 0. */
+export type DecayExponent = (overlap: number, selected: number, i: number) => number;
+
+/**
+ * @param scoreFloor boxes whose decayed score falls below it are dropped
+ * @param maxDetections the loop ends after so many
+ * @returns indices in the order of selection (scores never rise along it); ties: the lower index first
+ */
+export function decayNms(
+  boxes: Float32Array,
+  scores: Float32Array,
+  decayExponent: DecayExponent,
+  scoreFloor: number,
+  maxDetections: number,
+): Suppressed {
+  const areas = boxAreas(boxes);
+  const decayed = Float64Array.from(scores);
+  const remaining = new Int32Array(scores.length);
+  let numRemaining = 0;
+  for (let i = 0; i < scores.length; i++) if (scores[i] >= scoreFloor) remaining[numRemaining++] = i;
+  const numSelectable = Math.min(numRemaining, maxDetections);
+  const indices = new Int32Array(numSelectable);
+  const selectedScores = new Float64Array(numSelectable);
+  let numSelected = 0;
+  while (numRemaining > 0 && numSelected < numSelectable) {
+    let best = 0;
+    for (let r = 1; r < numRemaining; r++) if (decayed[remaining[r]] > decayed[remaining[best]]) best = r;
+    const selected = remaining[best];
+    indices[numSelected] = selected;
+    selectedScores[numSelected++] = decayed[selected];
+    // Compacts what is left in its order, so that ties go on to be won by the lower index.
+    let numLeft = 0;
+    for (let r = 0; r < numRemaining; r++) {
+      const i = remaining[r];
+      if (i === selected) continue;
+      const overlap = iou(boxes, areas, selected, i);
+      if (overlap > 0) {
+        decayed[i] *= Math.exp(-decayExponent(overlap, selected, i));
+        if (decayed[i] < scoreFloor) continue;
+      }
+      remaining[numLeft++] = i;
+    }
+    numRemaining = numLeft;
+  }
+  return { indices: indices.subarray(0, numSelected), scores: selectedScores.subarray(0, numSelected) };
+}

@@ -1,0 +1,91 @@
+/**
+ * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
+ * frame [image px] → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
+ * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement → candidates [image px].
+ * The graphs are injected; suppression is `selectDetections`.
+ */
+import { DetectionError } from './errors.ts';
+import { checkGrayImage, normalizePolarity } from './grayImage.ts';
+import type { Manifest } from './manifest.ts';
+import { preprocess } from './preprocess.ts';
+import { selectProposals } from './proposals.ts';
+import { NO_CANDIDATES, refineProposals } from './refinement.ts';
+import { chooseRegion, scoutSize } from './sizePolicy.ts';
+import type { Abortable, CellDetection, DetectionStage, Features, GrayImage, NetworkImage, Stages } from './types.ts';
+
+export interface DetectOptions {
+  /** read between stages; the promise then rejects with its reason */
+  signal?: Abortable;
+  /** called as each stage begins */
+  onStage?: (stage: DetectionStage) => void;
+}
+
+/**
+ * @throws DetectionError invalidImage, imageTooSmall, imageTooLarge before anything runs; invalidModelOutput where a
+ * graph returns other shapes than the manifest promises, or NaN. Finding no chromosome is a result, not an error.
+ */
+export async function detectChromosomes<F extends Features>(
+  image: GrayImage,
+  manifest: Manifest,
+  stages: Stages<F>,
+  { signal, onStage }: DetectOptions = {},
+): Promise<CellDetection> {
+  checkGrayImage(image);
+  const begin = (stage: DetectionStage): void => {
+    if (signal?.aborted) throw signal.reason;
+    onStage?.(stage);
+  };
+  const { width, height } = image;
+  const { input, sizePolicy } = manifest;
+  const frame = normalizePolarity(image);
+
+  begin('scout');
+  const scout = scoutSize(width, height, sizePolicy);
+  const scoutImage = preprocess(frame, [0, 0, width, height], scout.width, scout.height, input);
+  const scoutOutput = await stages.scout(scoutImage);
+  checkGrid('scout', scoutOutput, scoutImage, sizePolicy.scoutStride, scoutOutput.data.length / 2);
+  const network = chooseRegion(width, height, scout, scoutOutput, sizePolicy);
+
+  begin('dense');
+  const networkImage = preprocess(frame, network.region, network.width, network.height, input);
+  const dense = await stages.dense(networkImage);
+  let candidates = NO_CANDIDATES;
+  try {
+    begin('proposals');
+    const numAnchors = manifest.anchors.sides.length * manifest.anchors.ratios.length;
+    checkGrid('dense', dense, networkImage, manifest.stride, dense.objectness.length / numAnchors);
+    const rois = selectProposals(dense, network.width, network.height, manifest);
+    if (rois.length > 0) {
+      begin('heads');
+      const heads = await stages.heads(dense.features, rois);
+      begin('refinement');
+      candidates = refineProposals(rois, heads, network, manifest);
+    }
+  } finally {
+    dense.features.dispose();
+  }
+  return {
+    candidates,
+    width,
+    height,
+    region: network.region,
+    networkScale: network.scale,
+    sizePx: network.sizePx,
+    flags: network.flags,
+  };
+}
+
+function checkGrid(
+  graph: string,
+  { rows, cols }: { rows: number; cols: number },
+  image: NetworkImage,
+  stride: number,
+  numPlaces: number,
+): void {
+  if (rows * stride === image.height && cols * stride === image.width && rows * cols === numPlaces) return;
+  throw new DetectionError(
+    'invalidModelOutput',
+    `expected the ${graph} graph to return ${image.height / stride}×${image.width / stride} places of ${stride} px, ` +
+      `got ${rows}×${cols} with ${numPlaces} values a channel`,
+  );
+}

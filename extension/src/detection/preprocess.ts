@@ -1,0 +1,44 @@
+/**
+ * A box of a frame → what a graph eats: [1,1,H,W] u8, H and W multiples of `padMultiple`, padded right and bottom.
+ * Contrast comes from percentiles of the *whole frame*, so that a crop and its frame look alike to the network.
+ */
+import { histogramPercentile } from './grayImage.ts';
+import type { DarkOnBright } from './grayImage.ts';
+import type { Manifest } from './manifest.ts';
+import { resample } from './resample.ts';
+import type { Box, NetworkImage } from './types.ts';
+
+/** Rounds half up, as the training side does (not half to even). */
+export function roundHalfUp(value: number): number {
+  return Math.floor(value + 0.5);
+}
+
+/**
+ * @param frame after polarity, image px
+ * @param box the part to feed, image px
+ * @param width,height size of that part in network (or scout) px, before padding
+ */
+export function preprocess(
+  frame: DarkOnBright,
+  box: Box,
+  width: number,
+  height: number,
+  { contrast, padValue, padMultiple }: Manifest['input'],
+): NetworkImage {
+  const low = histogramPercentile(frame.histogram, contrast.low);
+  const high = histogramPercentile(frame.histogram, contrast.high);
+  // A blank field has no range: without the minimum its noise would be stretched into objects.
+  const range = Math.max(high - low, contrast.minRange);
+
+  const resampled = resample(frame.image, box, width, height);
+  const paddedWidth = Math.ceil(width / padMultiple) * padMultiple;
+  const paddedHeight = Math.ceil(height / padMultiple) * padMultiple;
+  const data = new Uint8Array(paddedWidth * paddedHeight).fill(padValue);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const value = ((resampled[y * width + x] - low) / range) * 255;
+      data[y * paddedWidth + x] = value <= 0 ? 0 : value >= 255 ? 255 : Math.floor(value + 0.5);
+    }
+  }
+  return { width: paddedWidth, height: paddedHeight, validWidth: width, validHeight: height, data };
+}

@@ -1,0 +1,85 @@
+/**
+ * Second stage: RoIs [R,4] network px, heads' scores [R], deltas [R,4], embeddings [R], types [R,T]
+ * → candidates in image px, by descending score. No suppression yet: candidates are kept, so that a reader can change
+ * threshold and method without a second inference.
+ */
+import { clipBoxes, decodeBoxes } from './boxCoder.ts';
+import { DetectionError } from './errors.ts';
+import type { Manifest } from './manifest.ts';
+import type { NetworkRegion } from './sizePolicy.ts';
+import type { Candidates, HeadsOutput } from './types.ts';
+
+/** Boxes thinner than this on the image are not chromosomes but numerical dust. */
+const MIN_IMAGE_SIDE_PX = 1;
+
+/** Network px → image px, in place. The scales are those of the rounded network size, which differ a little in x and y. */
+export function toImageBoxes(
+  networkBoxes: Float32Array,
+  { region, width, height }: Pick<NetworkRegion, 'region' | 'width' | 'height'>,
+): void {
+  const scaleX = width / (region[2] - region[0]);
+  const scaleY = height / (region[3] - region[1]);
+  for (let o = 0; o < networkBoxes.length; o += 2) {
+    networkBoxes[o] = region[0] + networkBoxes[o] / scaleX;
+    networkBoxes[o + 1] = region[1] + networkBoxes[o + 1] / scaleY;
+  }
+}
+
+export const NO_CANDIDATES: Candidates = {
+  numCandidates: 0,
+  boxes: new Float32Array(0),
+  scores: new Float32Array(0),
+  embeddings: new Float32Array(0),
+  types: null,
+};
+
+export function refineProposals(
+  rois: Float32Array,
+  heads: HeadsOutput,
+  network: NetworkRegion,
+  { coder, suppression, types }: Pick<Manifest, 'coder' | 'suppression' | 'types'>,
+): Candidates {
+  const numRois = rois.length >> 2;
+  checkHeads(heads, numRois, types.length);
+  const boxes = decodeBoxes(rois, heads.deltas, coder.headWeights, coder.maxLogRatio);
+  clipBoxes(boxes, network.width, network.height);
+  toImageBoxes(boxes, network);
+
+  const order: number[] = [];
+  for (let r = 0; r < numRois; r++) {
+    const o = r * 4;
+    const isLarge = boxes[o + 2] - boxes[o] >= MIN_IMAGE_SIDE_PX && boxes[o + 3] - boxes[o + 1] >= MIN_IMAGE_SIDE_PX;
+    if (isLarge && heads.scores[r] >= suppression.candidateFloor) order.push(r);
+  }
+  order.sort((a, b) => heads.scores[b] - heads.scores[a] || a - b);
+  return {
+    numCandidates: order.length,
+    boxes: gatherRows(boxes, order, 4),
+    scores: gatherRows(heads.scores, order, 1),
+    embeddings: gatherRows(heads.embeddings, order, 1),
+    types: heads.types && gatherRows(heads.types, order, types.length),
+  };
+}
+
+function gatherRows(from: Float32Array, rows: readonly number[], width: number): Float32Array {
+  const gathered = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => gathered.set(from.subarray(row * width, (row + 1) * width), i * width));
+  return gathered;
+}
+
+function checkHeads(heads: HeadsOutput, numRois: number, numTypes: number): void {
+  const expected: [string, Float32Array | null, number][] = [
+    ['scores', heads.scores, numRois],
+    ['deltas', heads.deltas, numRois * 4],
+    ['embeddings', heads.embeddings, numRois],
+    ['types', heads.types, numRois * numTypes],
+  ];
+  for (const [name, values, length] of expected) {
+    if (values === null) continue;
+    if (values.length !== length) {
+      throw new DetectionError('invalidModelOutput', `expected ${length} ${name} for ${numRois} RoIs, got ${values.length}`);
+    }
+    const bad = values.findIndex((value) => !Number.isFinite(value));
+    if (bad >= 0) throw new DetectionError('invalidModelOutput', `expected finite ${name}, got ${values[bad]} at ${bad}`);
+  }
+}

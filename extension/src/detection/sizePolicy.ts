@@ -1,0 +1,119 @@
+/**
+ * How a frame of any camera reaches the network at the trained scale (not in the paper, whose images came from one
+ * laboratory): a cheap pass on a frame of `scoutLongSide` px finds where the cell is and how large its chromosomes
+ * are; then the cell alone is fed, resampled so that a typical chromosome measures `canonicalSize`.
+ * Scout cells: [rows,cols] of `scoutStride` scout px; size = sqrt(box area).
+ */
+import type { Manifest } from './manifest.ts';
+import { roundHalfUp } from './preprocess.ts';
+import type { Box, CellFlag, ScoutOutput } from './types.ts';
+
+const MIN_SIDE = 32;
+
+export interface ScoutSize {
+  readonly width: number;
+  readonly height: number;
+  /** scout px per image px */
+  readonly scale: number;
+}
+
+/** Size of the scout's picture of a frame, before padding; frames smaller than it are enlarged. */
+export function scoutSize(imageWidth: number, imageHeight: number, { scoutLongSide }: Manifest['sizePolicy']): ScoutSize {
+  const scale = scoutLongSide / Math.max(imageWidth, imageHeight);
+  return {
+    width: Math.max(roundHalfUp(imageWidth * scale), MIN_SIDE),
+    height: Math.max(roundHalfUp(imageHeight * scale), MIN_SIDE),
+    scale,
+  };
+}
+
+export interface NetworkRegion {
+  /** integers, image px, inside the frame */
+  readonly region: Box;
+  /** size of the region in network px, before padding */
+  readonly width: number;
+  readonly height: number;
+  /** sqrt(box area) of a typical chromosome, image px */
+  readonly sizePx: number;
+  readonly scale: number;
+  readonly flags: readonly CellFlag[];
+}
+
+/** Where to look and at which scale; the whole frame at scale 1 where the scout sees no cell. */
+export function chooseRegion(
+  imageWidth: number,
+  imageHeight: number,
+  scout: ScoutSize,
+  output: ScoutOutput,
+  policy: Manifest['sizePolicy'],
+): NetworkRegion {
+  const flags: CellFlag[] = [];
+  const cells = findCells(scout, output, policy);
+  let region: Box = [0, 0, imageWidth, imageHeight];
+  let sizePx = policy.canonicalSize;
+  if (cells.logSizes.length < policy.minPositives) {
+    flags.push('noCellFound');
+  } else {
+    const sorted = Float32Array.from(cells.logSizes).sort();
+    const median = sorted[sorted.length >> 1];
+    sizePx = (policy.scoutSizeUnit * 2 ** median) / scout.scale;
+    const margin = policy.regionMargin * sizePx;
+    const cellPx = policy.scoutStride / scout.scale;
+    region = [
+      Math.max(Math.floor(cells.left * cellPx - margin), 0),
+      Math.max(Math.floor(cells.top * cellPx - margin), 0),
+      Math.min(Math.ceil(cells.right * cellPx + margin), imageWidth),
+      Math.min(Math.ceil(cells.bottom * cellPx + margin), imageHeight),
+    ];
+  }
+  const wanted = policy.canonicalSize / sizePx;
+  let scale = Math.min(Math.max(wanted, policy.minScale), policy.maxScale);
+  if (scale !== wanted) flags.push('scaleClamped');
+  const regionWidth = region[2] - region[0];
+  const regionHeight = region[3] - region[1];
+  const largest = Math.sqrt(policy.maxNetworkPixels / (regionWidth * regionHeight));
+  if (scale > largest) {
+    scale = largest;
+    flags.push('scaleLimited');
+  }
+  return {
+    region,
+    width: Math.max(roundHalfUp(regionWidth * scale), MIN_SIDE),
+    height: Math.max(roundHalfUp(regionHeight * scale), MIN_SIDE),
+    sizePx,
+    scale,
+    flags,
+  };
+}
+
+interface ScoutCells {
+  /** channel 1 of the cells that count for the size */
+  readonly logSizes: number[];
+  /** bounding rectangle, in cells, of those that count for the region */
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+function findCells(scout: ScoutSize, { rows, cols, data }: ScoutOutput, policy: Manifest['sizePolicy']): ScoutCells {
+  const logSizes: number[] = [];
+  let left = Infinity;
+  let top = Infinity;
+  let right = 0;
+  let bottom = 0;
+  const validRows = Math.min(rows, Math.ceil(scout.height / policy.scoutStride));
+  const validCols = Math.min(cols, Math.ceil(scout.width / policy.scoutStride));
+  for (let y = 0; y < validRows; y++) {
+    for (let x = 0; x < validCols; x++) {
+      const logit = data[y * cols + x];
+      if (logit >= policy.positiveLogit) logSizes.push(data[rows * cols + y * cols + x]);
+      if (logit < policy.regionLogit) continue;
+      left = Math.min(left, x);
+      top = Math.min(top, y);
+      right = Math.max(right, x + 1);
+      bottom = Math.max(bottom, y + 1);
+    }
+  }
+  return { logSizes, left, top, right, bottom };
+}

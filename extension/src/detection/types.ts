@@ -1,0 +1,116 @@
+/**
+ * The words of the room. Frames: *image px* (the frame as decoded), *scout px* (the low-resolution pass),
+ * *network px* (the resampled region). A box is xyxy in floats on pixel edges: pixel i covers [i, i+1).
+ */
+
+/** One frame in 8-bit gray, row-major, dark chromosomes or bright ones (polarity is found later). */
+export interface GrayImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+/** What is fed to a graph: [1,1,height,width] u8; only the top left valid part holds picture, the rest is padding. */
+export interface NetworkImage {
+  readonly width: number;
+  readonly height: number;
+  readonly validWidth: number;
+  readonly validHeight: number;
+  readonly data: Uint8Array;
+}
+
+export type Box = readonly [x0: number, y0: number, x1: number, y1: number];
+
+/** Output of the scout graph: [2,rows,cols], channel 0 logit "inside a core", channel 1 log2(sqrt(box area)/unit). */
+export interface ScoutOutput {
+  readonly rows: number;
+  readonly cols: number;
+  readonly data: Float32Array;
+}
+
+/** P3 of one image, wherever the runtime keeps it; the pipeline hands it to the heads and disposes of it. */
+export interface Features {
+  dispose(): void;
+}
+
+/** Output of the dense graph: objectness [A,rows,cols] logits and deltas [4A,rows,cols], channel = anchor*4 + coordinate. */
+export interface DenseOutput<F extends Features = Features> {
+  readonly rows: number;
+  readonly cols: number;
+  readonly objectness: Float32Array;
+  readonly deltas: Float32Array;
+  readonly features: F;
+}
+
+/** Output of the heads for R RoIs: scores [R] and types [R,numTypes] are probabilities. */
+export interface HeadsOutput {
+  readonly scores: Float32Array;
+  readonly deltas: Float32Array;
+  readonly embeddings: Float32Array;
+  readonly types: Float32Array | null;
+}
+
+/** The three graphs of a model, injected: the room does not know which runtime runs them. */
+export interface Stages<F extends Features = Features> {
+  scout(image: NetworkImage): Promise<ScoutOutput>;
+  dense(image: NetworkImage): Promise<DenseOutput<F>>;
+  /** `rois`: flat [R,4] xyxy in network px, R ≥ 1. */
+  heads(features: F, rois: Float32Array): Promise<HeadsOutput>;
+}
+
+/** All refined boxes above the candidate floor, by descending score; kept, so that suppression can be repeated. */
+export interface Candidates {
+  readonly numCandidates: number;
+  /** [N,4] xyxy, image px. */
+  readonly boxes: Float32Array;
+  readonly scores: Float32Array;
+  /** [N] 1-D embedding of the Template Module. */
+  readonly embeddings: Float32Array;
+  /** [N,numTypes] probabilities, or null where the model has no type output. */
+  readonly types: Float32Array | null;
+}
+
+export type SuppressionMethod = 'eg' | 'soft' | 'hard';
+
+/** One box that survives suppression and threshold. */
+export interface Detection {
+  /** image px */
+  readonly box: Box;
+  /** after the decay of the suppression method */
+  readonly score: number;
+  /** index into the candidates */
+  readonly candidate: number;
+  readonly type?: { readonly name: string; readonly probability: number };
+}
+
+/** What suppression returns: candidate indices in the order of selection and their rescored scores. */
+export interface Suppressed {
+  readonly indices: Int32Array;
+  readonly scores: Float64Array;
+}
+
+export type CellFlag = 'noCellFound' | 'scaleClamped' | 'scaleLimited';
+
+/** One run over one frame. */
+export interface CellDetection {
+  readonly candidates: Candidates;
+  /** of the frame, image px */
+  readonly width: number;
+  readonly height: number;
+  /** the part of the frame that was fed, image px, integers */
+  readonly region: Box;
+  /** network px per image px */
+  readonly networkScale: number;
+  /** typical sqrt(box area) of a chromosome as the scout saw it, image px */
+  readonly sizePx: number;
+  /** noCellFound: whole frame fed at scale 1; scaleClamped / scaleLimited: fed at another scale than the trained one. */
+  readonly flags: readonly CellFlag[];
+}
+
+export type DetectionStage = 'scout' | 'dense' | 'proposals' | 'heads' | 'refinement';
+
+/** The part of an AbortSignal that the room reads. */
+export interface Abortable {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+}
