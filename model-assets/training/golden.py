@@ -87,7 +87,7 @@ def draw_picture(width: int = 160, height: int = 128, strips=STRIPS, seed: int =
         across = -(x - cx) * s + (y - cy) * c - bend * (1 - (2 * along / length) ** 2)
         edge = np.maximum(np.abs(along) - (length - thickness) / 2, 0)
         distance = np.hypot(across, edge)
-        body = 1 / (1 + np.exp((distance - thickness / 2) * 2.5))
+        body = 0.5 - 0.5 * np.tanh((distance - thickness / 2) * 1.25)
         bands = 0.72 + 0.28 * np.cos(along * 2 * np.pi / 9.0)
         density = density + body * bands * 0.75
     noise = np.random.RandomState(seed).normal(0, 2.0, (height, width))

@@ -1,0 +1,71 @@
+"""The choices of one training run: every module of the paper can be switched here.
+
+Naming: `hnas` II-B, `template_module` II-C, `repulsion` II-E of DeepACEv2 (Xiao et al., IEEE TMI 2020).
+"""
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+BACKBONES = ("resnet18-half", "resnet18", "resnet50", "resnet101", "vgg16")
+HNAS = ("off", "v1", "v2")
+REPULSION = ("off", "rep", "tnrl")
+
+TYPES = tuple(
+    "A1 A2 A3 B4 B5 C6 C7 C8 C9 C10 C11 C12 D13 D14 D15 E16 E17 E18 F19 F20 G21 G22 X Y".split()
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Configuration:
+    """One run. Sizes are in network px; the seed rules every random choice."""
+
+    backbone: str = "resnet18-half"
+    channels: int = 128  # of P3 and of the RPN
+    fc: int = 512  # width of the two FC layers of the heads
+    hnas: str = "v2"
+    template_module: bool = True
+    repulsion: str = "tnrl"
+    types: bool = True
+    canonical_size: float = 60.0  # area-weighted median sqrt(box area) that the network is fed
+    canvas: int = 544  # side of the square training canvas
+    batch: int = 4
+    steps: int = 6000
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.02
+    warmup: int = 200
+    optimizer: str = "adamw"  # or "sgd", as in III-C
+    ema: float = 0.999
+    anchors_sampled: int = 512
+    train_pre_nms: int = 1200
+    train_post_nms: int = 300
+    rois_sampled: int = 128
+    alpha: float = 0.1  # weight of the pull loss, Eq. 12
+    beta: float = 0.1  # weight of the push loss
+    gamma: float = 0.5  # weight of the repulsion loss
+    type_weight: float = 0.25
+    bf16: bool = False
+    seed: int = 7
+
+    def __post_init__(self):
+        for name, allowed in (("backbone", BACKBONES), ("hnas", HNAS), ("repulsion", REPULSION)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        if self.canvas % 32:
+            raise ValueError(f"canvas: expected a multiple of 32, got {self.canvas}")
+
+    def to_dict(self) -> dict:
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_dict(values: dict) -> "Configuration":
+        known = {f.name for f in dataclasses.fields(Configuration)}
+        unknown = set(values) - known
+        if unknown:
+            raise ValueError(f"configuration: unknown {', '.join(sorted(unknown))}")
+        return Configuration(**values)
+
+    @staticmethod
+    def read(path: Path) -> "Configuration":
+        return Configuration.from_dict(json.loads(Path(path).read_text()))

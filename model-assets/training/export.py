@@ -1,0 +1,385 @@
+"""Checkpoints -> a model directory: scout.onnx, dense.onnx, heads.onnx, golden/, manifest.json.
+
+    python export.py .runs/main/last.pt --scout .runs/scout/last.pt --out ../deepacev2-r18h [--evaluation evaluation.json]
+
+Opset 16 (see docs: GridSample-20 and later Resize forms are not on ONNX Runtime's WebGPU provider), batch norm folded,
+weights stored as fp16 with a Cast that the runtime folds at load: half the size at the same speed and fp32 arithmetic.
+Every graph is compared with PyTorch on two sizes, heads also on zero proposals, before anything is written in place.
+"""
+from __future__ import annotations
+
+import argparse
+import datetime
+import hashlib
+import json
+import shutil
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import TensorProto, helper, numpy_helper
+
+from anchors import RATIOS, SIDES, STRIDE
+from box_coder import HEAD_WEIGHTS, MAX_LOG_RATIO, RPN_WEIGHTS
+from configuration import TYPES, Configuration
+from detect import onnx_stages
+from embedding_nms import VARIANTS
+from golden import draw_picture, make_golden, write_golden
+from network import DeepACE
+from roi_align import roi_align
+from scout import Scout
+
+OPSET = 16
+POOLED = 7
+SHIPPED_VARIANT = "intendedSquared"
+INTENDED_USE = (
+    "For Research Use Only. Not for use in diagnostic procedures. Marks and counts chromosomes in light-microscope "
+    "images of single Giemsa-banded metaphase cells; every box is to be checked by a reader."
+)
+# Two sizes, so that nothing of the traced size is frozen into a graph.
+COMPARED_SIZES = ((160, 192), (256, 224))
+FP32_TOLERANCE = 2e-3  # largest |difference| / max(1, largest |value|), PyTorch against ONNX Runtime, same fp32 weights
+FP16_TOLERANCE = 2e-2  # the same after rounding the weights to fp16, root mean square
+
+
+class ExportError(RuntimeError):
+    """An exported graph that does not compute what the network computes."""
+
+
+class _OnnxRoiAlign(torch.autograd.Function):
+    """roi_align for PyTorch, the RoiAlign operator for the exporter."""
+
+    @staticmethod
+    def forward(ctx, features, rois):
+        return roi_align(features, rois, torch.zeros(len(rois), dtype=torch.long), 1.0 / STRIDE, POOLED)
+
+    @staticmethod
+    def symbolic(g, features, rois):
+        # ConstantOfShape instead of a Cast to int64, which ONNX Runtime's WebGPU provider has not.
+        count = g.op("Slice", g.op("Shape", rois), *(g.op("Constant", value_t=torch.tensor([v])) for v in (0, 1)))
+        image_index = g.op("ConstantOfShape", count, value_t=torch.tensor([0]))
+        return g.op(
+            "RoiAlign",
+            features,
+            rois,
+            image_index,
+            coordinate_transformation_mode_s="half_pixel",
+            mode_s="avg",
+            output_height_i=POOLED,
+            output_width_i=POOLED,
+            sampling_ratio_i=2,
+            spatial_scale_f=1.0 / STRIDE,
+        )
+
+
+class DenseStage(torch.nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, image):
+        return self.network.dense(image)
+
+
+class HeadsStage(torch.nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, features, rois):
+        scores, deltas, embeddings, types = self.network.classify(_OnnxRoiAlign.apply(features, rois))
+        return scores.sigmoid(), deltas, embeddings, types.softmax(dim=1)
+
+
+def read_checkpoint(path: Path) -> dict:
+    try:
+        checkpoint = torch.load(path, map_location="cpu")
+    except Exception as error:  # torch raises pickle, zip and OS errors alike
+        raise ExportError(f"{path}: expected a checkpoint of this recipe, got {error}") from error
+    missing = {"config", "model", "step"} - set(checkpoint)
+    if missing:
+        raise ExportError(f"{path}: expected config, model, step in the checkpoint, missing {', '.join(sorted(missing))}")
+    return checkpoint
+
+
+def best_state(checkpoint: dict) -> dict:
+    """The averaged weights where there are some, else the raw ones."""
+    return checkpoint.get("ema") or checkpoint["model"]
+
+
+def load_network(path: Path):
+    """-> (DeepACE in eval mode, its checkpoint)."""
+    checkpoint = read_checkpoint(path)
+    config = checkpoint["config"]
+    network = DeepACE(config if isinstance(config, Configuration) else Configuration.from_dict(config))
+    network.load_state_dict(best_state(checkpoint))
+    return network.eval(), checkpoint
+
+
+def load_scout(path: Path) -> torch.nn.Module:
+    scout = Scout()
+    scout.load_state_dict(best_state(read_checkpoint(path)))
+    return scout.eval()
+
+
+def export_graph(module, inputs, path: Path, input_names, output_names, dynamic_axes) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracer warnings on shapes; the comparison on two sizes is the check
+        torch.onnx.export(
+            module,
+            inputs,
+            str(path),
+            opset_version=OPSET,
+            input_names=input_names,
+            output_names=output_names,
+            dynamic_axes=dynamic_axes,
+        )
+    onnx.checker.check_model(str(path))
+
+
+def store_weights_as_fp16(source: Path, target: Path) -> None:
+    """fp32 initializers become fp16 ones, each with a Cast to fp32 behind it. Small vectors stay fp32."""
+    model = onnx.load(str(source))
+    casts, kept = [], []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if weight.data_type != TensorProto.FLOAT or values.size < 256:
+            kept.append(weight)
+            continue
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            raise ExportError(f"{source.name}: weight {weight.name} does not fit fp16")
+        kept.append(numpy_helper.from_array(values.astype(np.float16), weight.name + ".fp16"))
+        casts.append(helper.make_node("Cast", [weight.name + ".fp16"], [weight.name], to=TensorProto.FLOAT))
+    del model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    model.graph.node.extend(casts + nodes)
+    del model.graph.value_info[:]
+    for node in model.graph.node:  # the tracer writes source paths of this machine here
+        node.ClearField("doc_string")
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
+
+
+def compare(name: str, expected, got, tolerance: float, *, rms: bool) -> float:
+    """Largest error over the outputs, relative to each output's scale; ExportError beyond the tolerance."""
+    worst = 0.0
+    for index, (a, b) in enumerate(zip(expected, got)):
+        a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        if a.shape != b.shape:
+            raise ExportError(f"{name} output {index}: expected shape {a.shape}, got {b.shape}")
+        if a.size == 0:
+            continue
+        difference = a - b
+        scale = np.sqrt((a ** 2).mean()) if rms else np.abs(a).max()
+        size = np.sqrt((difference ** 2).mean()) if rms else np.abs(difference).max()
+        worst = max(worst, size / max(1.0, scale))
+    if not worst <= tolerance:
+        raise ExportError(f"{name}: expected PyTorch and ONNX Runtime within {tolerance}, got {worst:.2g}")
+    return worst
+
+
+def run_onnx(path: Path, feeds: dict):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"]).run(None, feeds)
+
+
+def example_image(height: int, width: int) -> np.ndarray:
+    return draw_picture(width, height)[None, None]
+
+
+def example_rois(width: int, height: int, count: int) -> np.ndarray:
+    """[count, 4] f32 inside the picture, of all shapes, some touching its border."""
+    random = np.random.RandomState(count)
+    low = random.uniform(0, 0.7, (count, 2)) * (width, height)
+    high = np.minimum(low + random.uniform(4, 120, (count, 2)), (width, height))
+    return np.concatenate([low, high], axis=1).astype(np.float32)
+
+
+def export_stages(network, scout, folder: Path) -> dict:
+    """Writes the three graphs into `folder`; -> errors found, by graph. Raises ExportError where one differs."""
+    height, width = COMPARED_SIZES[0]
+    image = torch.from_numpy(example_image(height, width))
+    rois = torch.from_numpy(example_rois(width, height, 13))
+    with torch.no_grad():
+        features = network.dense(image)[0]
+    spatial = {2: "height", 3: "width"}
+    reduced = {2: "rows", 3: "columns"}
+    stages = {
+        "scout": (scout, (image,), ["image"], ["scout"], {"image": spatial, "scout": reduced}),
+        "dense": (
+            DenseStage(network).eval(),
+            (image,),
+            ["image"],
+            ["features", "objectness", "deltas"],
+            {"image": spatial, "features": reduced, "objectness": reduced, "deltas": reduced},
+        ),
+        "heads": (
+            HeadsStage(network).eval(),
+            (features, rois),
+            ["features", "rois"],
+            ["scores", "deltas", "embeddings", "types"],
+            {"features": reduced, **{n: {0: "numRois"} for n in ("rois", "scores", "deltas", "embeddings", "types")}},
+        ),
+    }
+    errors = {}
+    for name, (module, inputs, input_names, output_names, axes) in stages.items():
+        plain, final = folder / f"{name}.fp32.onnx", folder / f"{name}.onnx"
+        export_graph(module, inputs, plain, input_names, output_names, axes)
+        store_weights_as_fp16(plain, final)
+        errors[name] = {"fp32": 0.0, "fp16": 0.0}
+        for feeds in _compared_feeds(name, network):
+            with torch.no_grad():
+                expected = module(*(torch.from_numpy(v) for v in feeds.values()))
+            expected = [expected] if isinstance(expected, torch.Tensor) else expected
+            expected = [e.numpy() for e in expected]
+            fp32 = compare(f"{name} fp32", expected, run_onnx(plain, feeds), FP32_TOLERANCE, rms=False)
+            fp16 = compare(f"{name} fp16", expected, run_onnx(final, feeds), FP16_TOLERANCE, rms=True)
+            errors[name] = {"fp32": max(errors[name]["fp32"], fp32), "fp16": max(errors[name]["fp16"], fp16)}
+        plain.unlink()
+    return errors
+
+
+def _compared_feeds(name: str, network):
+    for height, width in COMPARED_SIZES:
+        image = example_image(height, width)
+        if name != "heads":
+            yield {"image": image}
+            continue
+        with torch.no_grad():
+            features = network.dense(torch.from_numpy(image))[0].numpy()
+        for count in (29, 1, 0):
+            yield {"features": features, "rois": example_rois(width, height, count)}
+
+
+def default_manifest(model_id: str, version: str, canonical_size: float) -> dict:
+    """Everything but the files, the training and what was measured."""
+    return {
+        "schemaVersion": 1,
+        "id": model_id,
+        "version": version,
+        "date": datetime.date.today().isoformat(),
+        "intendedUse": INTENDED_USE,
+        "files": {},
+        "input": {
+            "polarity": "auto",
+            "contrast": {"low": 0.005, "high": 0.995, "minRange": 16},
+            "padValue": 255,
+            "padMultiple": 32,
+        },
+        "sizePolicy": {
+            "scoutLongSide": 384,
+            "scoutStride": 4,
+            "scoutSizeUnit": 16,
+            "positiveLogit": 0,
+            "regionLogit": -1,
+            "regionMargin": 1,
+            "minPositives": 3,
+            "canonicalSize": canonical_size,
+            "minScale": 0.1,
+            "maxScale": 6,
+            "maxNetworkPixels": 1400000,
+        },
+        "stride": STRIDE,
+        "anchors": {"sides": list(SIDES), "ratios": list(RATIOS)},
+        "coder": {"rpnWeights": list(RPN_WEIGHTS), "headWeights": list(HEAD_WEIGHTS), "maxLogRatio": MAX_LOG_RATIO},
+        "proposals": {"preNms": 6000, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
+        "suppression": {
+            "candidateFloor": 0.01,
+            "maxDetections": 200,
+            "default": "eg",
+            "hard": {"iou": 0.5},
+            "soft": {"sigma": 0.5},
+            "eg": {"sigma": 0.5, "delta": 0.3, "base": 1.5, **VARIANTS[SHIPPED_VARIANT]},
+        },
+        "thresholds": {"eg": 0.5, "soft": 0.5, "hard": 0.5},
+        "types": list(TYPES),
+    }
+
+
+def describe_file(folder: Path, path: str) -> dict:
+    data = (folder / path).read_bytes()
+    return {"path": path, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+
+
+def use_evaluation(manifest: dict, evaluation: dict) -> None:
+    """Thresholds, suppression and metrics that evaluate.py found; they must have been measured on these very weights."""
+    for name, digest in evaluation["modelSha256"].items():
+        if digest != manifest["files"][name]["sha256"]:
+            raise ExportError(f"evaluation: measured on another {name}.onnx ({digest[:12]}), expected {manifest['files'][name]['sha256'][:12]}")
+    manifest["thresholds"] = evaluation["thresholds"]
+    manifest["suppression"] = evaluation["suppression"]
+    manifest["metrics"] = evaluation["manifestMetrics"]
+
+
+def export_model(network, scout, out: Path, *, model_id: str, version: str, training: dict, evaluation: dict | None = None) -> dict:
+    """Writes a complete model directory; nothing of an old one is touched before everything has been compared."""
+    manifest = default_manifest(model_id, version, float(network.config.canonical_size))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        errors = export_stages(network, scout, folder)
+        for name in ("scout", "dense", "heads"):
+            manifest["files"][name] = describe_file(folder, f"{name}.onnx")
+        manifest["training"] = training
+        manifest["metrics"] = {"command": "none: not evaluated"}
+        if evaluation is not None:
+            use_evaluation(manifest, evaluation)
+        arrays, values = make_golden(draw_picture(), manifest, onnx_stages(folder, manifest))
+        write_golden(folder / "golden", arrays, values)
+        manifest["files"]["golden"] = describe_file(folder, "golden/golden.json")
+        manifest["files"]["goldenData"] = describe_file(folder, "golden/golden.bin")
+        (folder / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "golden").mkdir(exist_ok=True)
+        # The manifest last: until then the old hashes refuse the new files, never the other way round.
+        for path in [f["path"] for f in manifest["files"].values()] + ["manifest.json"]:
+            shutil.copyfile(folder / path, out / path)
+    return {"errors": errors, "manifest": manifest, "golden": values}
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path, nargs="?", help="last.pt of train.py; left out: random weights, for development")
+    parser.add_argument("--scout", type=Path, help="last.pt of the scout's training; left out: random weights, for development")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--date", help="of the training, YYYY-MM-DD; default today")
+    parser.add_argument("--data", default="CIL:54816 (Tseng et al. 2023, doi 10.7295/W9CIL54816), train part")
+    parser.add_argument("--evaluation", type=Path, help="JSON of evaluate.py on the same weights")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    if options.checkpoint:
+        network, checkpoint = load_network(options.checkpoint)
+        step = int(checkpoint["step"])
+    else:
+        network, step = DeepACE(Configuration()).eval(), 0
+    scout = load_scout(options.scout) if options.scout else Scout().eval()
+    evaluation = json.loads(options.evaluation.read_text()) if options.evaluation else None
+    date = options.date or datetime.date.today().isoformat()
+    training = {"data": options.data, "date": date, "steps": step, "configuration": network.config.to_dict()}
+    try:
+        result = export_model(
+            network, scout, options.out, model_id=options.out.name, version=options.version, training=training, evaluation=evaluation
+        )
+    except ExportError as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 1
+    total = sum(f["bytes"] for f in result["manifest"]["files"].values())
+    print(f"{options.out}: step {step}, {total / 1e6:.1f} MB")
+    for name, errors in result["errors"].items():
+        print(f"  {name}: PyTorch - ONNX Runtime {errors['fp32']:.1e} (fp32 weights, max), {errors['fp16']:.1e} (fp16 weights, rms)")
+    print(f"  golden: {result['golden']['counts']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""What one training step compares: the losses of the RPN and of the heads for a batch (section III-C, Eq. 12)."""
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from anchor_sampling import match_anchors, sample_anchors
+from anchors import make_anchors
+from box_coder import HEAD_WEIGHTS, RPN_WEIGHTS, decode_boxes, encode_boxes
+from losses import box_iou, group_losses, intersection, area, repulsion_loss
+
+RPN_SMOOTH = 1.0 / 9.0
+POSITIVE_SHARE = 0.25
+POSITIVE_ROI_IOU = 0.5
+
+
+def greedy_nms(boxes: torch.Tensor, iou_threshold: float, keep_at_most: int) -> torch.Tensor:
+    """Indices kept; boxes [N, 4] sorted by descending score. For a few thousand boxes at most (one N x N matrix)."""
+    overlaps = (box_iou(boxes, boxes) > iou_threshold).cpu().numpy()
+    suppressed = overlaps[0].copy() if len(boxes) else overlaps
+    kept = []
+    for index in range(len(boxes)):
+        if index and suppressed[index]:
+            continue
+        kept.append(index)
+        if len(kept) == keep_at_most:
+            break
+        suppressed |= overlaps[index]
+    return torch.as_tensor(kept, dtype=torch.long)
+
+
+def training_proposals(logits: torch.Tensor, deltas: torch.Tensor, anchors: torch.Tensor, side: int, config) -> torch.Tensor:
+    """logits [A], deltas [A, 4] of one image, without gradient -> [R, 4] network px."""
+    top = logits.topk(min(config.train_pre_nms, len(logits))).indices
+    boxes = decode_boxes(deltas[top], anchors[top]).clamp(0, side)
+    boxes = boxes[((boxes[:, 2:] - boxes[:, :2]) >= 2).all(dim=1)]
+    return boxes[greedy_nms(boxes, 0.7, config.train_post_nms)]
+
+
+def sample_rois(proposals: torch.Tensor, boxes: torch.Tensor, ignored: torch.Tensor, count: int, generator: torch.Generator):
+    """-> (rois [R, 4], is positive [R], truth index [R])."""
+    rois = torch.cat((proposals, boxes))
+    if len(boxes) == 0:
+        chosen = torch.randperm(len(rois), generator=generator)[:count]
+        return rois[chosen], torch.zeros(len(chosen), dtype=torch.bool), torch.zeros(len(chosen), dtype=torch.long)
+    iou, box_of = box_iou(rois, boxes).max(dim=1)
+    positive = (iou >= POSITIVE_ROI_IOU).nonzero().squeeze(1)
+    usable = iou < POSITIVE_ROI_IOU
+    if len(ignored):
+        cover = intersection(rois.unsqueeze(1), ignored.unsqueeze(0)) / area(rois).unsqueeze(1).clamp(min=1)
+        usable &= cover.max(dim=1).values < 0.5
+    negative = usable.nonzero().squeeze(1)
+    positive = positive[torch.randperm(len(positive), generator=generator)[: int(count * 0.6)]]
+    negative = negative[torch.randperm(len(negative), generator=generator)[: count - len(positive)]]
+    chosen = torch.cat((positive, negative))
+    is_positive = torch.zeros(len(chosen), dtype=torch.bool)
+    is_positive[: len(positive)] = True
+    return rois[chosen], is_positive, box_of[chosen]
+
+
+def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.Generator, autocast) -> dict:
+    """images u8 [N, 1, S, S]; truths: per image (boxes [G, 4], types [G], ignored [I, 4]). -> named scalar losses."""
+    side = images.shape[-1]
+    count = len(images)
+    with autocast():
+        features, objectness, deltas = model.dense(images)
+    rows, columns = objectness.shape[-2:]
+    anchors = make_anchors(rows, columns).to(images.device)
+    logits = objectness.float().reshape(count, -1)
+    deltas = deltas.float().reshape(count, 36, 4, rows, columns).permute(0, 1, 3, 4, 2).reshape(count, -1, 4)
+
+    positives, negatives, targets = [], [], []
+    all_rois, all_positive, all_box, all_image = [], [], [], []
+    for index, (boxes, _, ignored) in enumerate(truths):
+        iou, box_of, best = match_anchors(boxes, rows, columns)
+        skip = torch.zeros_like(best)
+        for region in ignored:
+            inner = (anchors[:, 0] < region[2]) & (anchors[:, 2] > region[0]) & (anchors[:, 1] < region[3]) & (anchors[:, 3] > region[1])
+            skip |= inner
+        positive, negative = sample_anchors(iou, best, skip, config.hnas, config.anchors_sampled, generator)
+        positives.append(positive + index * len(anchors))
+        negatives.append(negative + index * len(anchors))
+        targets.append(encode_boxes(boxes[box_of[positive]], anchors[positive], RPN_WEIGHTS) if len(positive) else anchors.new_zeros((0, 4)))
+        with torch.no_grad():
+            proposals = training_proposals(logits[index], deltas[index], anchors, side, config)
+        rois, is_positive, roi_box = sample_rois(proposals, boxes, ignored, config.rois_sampled, generator)
+        all_rois.append(rois)
+        all_positive.append(is_positive)
+        all_box.append(roi_box)
+        all_image.append(torch.full((len(rois),), index, dtype=torch.long))
+
+    positive, negative = torch.cat(positives), torch.cat(negatives)
+    sampled = torch.cat((logits.reshape(-1)[positive], logits.reshape(-1)[negative]))
+    label = torch.cat((torch.ones(len(positive)), torch.zeros(len(negative)))).to(sampled)
+    losses = {"rpn_score": F.binary_cross_entropy_with_logits(sampled, label)}
+    number = max(len(positive) + len(negative), 1)
+    losses["rpn_box"] = F.smooth_l1_loss(deltas.reshape(-1, 4)[positive], torch.cat(targets), beta=RPN_SMOOTH, reduction="sum") / number
+
+    rois, is_positive = torch.cat(all_rois), torch.cat(all_positive)
+    image_index = torch.cat(all_image)
+    with autocast():
+        pooled = model.pool(features, rois, image_index)
+        score, roi_deltas, embedding, types = model.classify(pooled)
+    score, roi_deltas, embedding, types = score.float(), roi_deltas.float(), embedding.float(), types.float()
+    losses["score"] = F.binary_cross_entropy_with_logits(score, is_positive.to(score))
+    zero = score.sum() * 0
+    box_loss, pull, push, repulsion, type_loss = zero, zero, zero, zero, zero
+    total_positive = max(int(is_positive.sum()), 1)
+    for index, (boxes, type_of, _) in enumerate(truths):
+        mine = (image_index == index) & is_positive
+        if not mine.any():
+            continue
+        box_of = all_box[index][all_positive[index]]
+        share = int(mine.sum()) / total_positive
+        predicted = decode_boxes(roi_deltas[mine], rois[mine], HEAD_WEIGHTS)
+        box_loss = box_loss + F.smooth_l1_loss(roi_deltas[mine], encode_boxes(boxes[box_of], rois[mine], HEAD_WEIGHTS), beta=1.0, reduction="sum")
+        if config.template_module:
+            image_pull, image_push = group_losses(embedding[mine], box_of, boxes)
+            pull, push = pull + image_pull / count, push + image_push / count
+        repulsion = repulsion + share * repulsion_loss(predicted, rois[mine], box_of, boxes, config.repulsion)
+        if config.types:
+            type_loss = type_loss + share * F.cross_entropy(types[mine], type_of[box_of])
+    losses["box"] = box_loss / len(rois)
+    losses["pull"] = config.alpha * pull
+    losses["push"] = config.beta * push
+    losses["repulsion"] = config.gamma * repulsion
+    losses["type"] = config.type_weight * type_loss
+    return losses
