@@ -92,9 +92,9 @@ def resample(gray: np.ndarray, region, width: int, height: int) -> np.ndarray:
 
 
 def stretch_contrast(pixels: np.ndarray, tone: Tone, min_range: float = 16.0) -> np.ndarray:
-    """f32 -> u8. `min_range`: a blank field is not stretched into noise."""
+    """f32 -> u8. `min_range`: a blank field is not stretched into noise, and its level becomes white, the ground."""
     span = max(tone.high - tone.low, min_range)
-    stretched = np.clip((pixels.astype(np.float64) - tone.low) / span * 255.0, 0.0, 255.0)
+    stretched = np.clip((pixels.astype(np.float64) - (tone.high - span)) / span * 255.0, 0.0, 255.0)
     return np.floor(stretched + 0.5).astype(np.uint8)
 
 

@@ -25,10 +25,11 @@ export function preprocess(
   height: number,
   { contrast, padValue, padMultiple }: Manifest['input'],
 ): NetworkImage {
-  const low = histogramPercentile(frame.histogram, contrast.low);
   const high = histogramPercentile(frame.histogram, contrast.high);
-  // A blank field has no range: without the minimum its noise would be stretched into objects.
-  const range = Math.max(high - low, contrast.minRange);
+  // A blank field has no range: without the minimum its noise would be stretched into objects. Counting down from the
+  // bright end makes it white like the ground of any cell (counting up from the dark end made it one black object).
+  const range = Math.max(high - histogramPercentile(frame.histogram, contrast.low), contrast.minRange);
+  const low = high - range;
 
   const resampled = resample(frame.image, box, width, height);
   const paddedWidth = Math.ceil(width / padMultiple) * padMultiple;

@@ -1,0 +1,147 @@
+import { detectChromosomes } from '../../extension/src/detection/detectChromosomes.ts';
+import { DetectionError } from '../../extension/src/detection/errors.ts';
+import { selectDetections } from '../../extension/src/detection/selectDetections.ts';
+import type { Stages } from '../../extension/src/detection/types.ts';
+import { manifestExample } from './manifestExample.ts';
+import { rectangleFrame, rectangleStages } from './rectangleStages.ts';
+
+const manifest = manifestExample();
+
+/** A grid of strips, some lying, some standing, in one part of the frame; sizes in image px. */
+function strips(left: number, top: number, long: number, short: number): number[][] {
+  return Array.from({ length: 12 }, (_, i) => {
+    const x = left + (i % 4) * Math.round(long * 1.4);
+    const y = top + Math.floor(i / 4) * Math.round(long * 1.4);
+    return i % 2 ? [x, y, x + long, y + short] : [x, y, x + short, y + long];
+  });
+}
+
+describe('rectangles are found where they were drawn, whatever the camera', () => {
+  test.each([
+    ['a crop at the trained scale', 500, 450, strips(40, 30, 70, 36), {}],
+    ['a frame with the cell in a corner', 1600, 1200, strips(900, 500, 90, 40), {}],
+    ['small chromosomes', 640, 480, strips(200, 150, 30, 15), {}],
+    ['large chromosomes', 2000, 1500, strips(200, 100, 240, 120), {}],
+    ['a tall frame', 300, 1400, strips(20, 900, 50, 30), {}],
+    ['bright on dark', 800, 600, strips(300, 100, 70, 36), { background: 25, foreground: 190 }],
+    ['faint', 800, 600, strips(300, 100, 70, 36), { background: 160, foreground: 130 }],
+  ])('%s', async (_, width, height, rectangles, tones) => {
+    const stages = rectangleStages(manifest);
+    const cell = await detectChromosomes(rectangleFrame(width, height, rectangles, tones), manifest, stages);
+    expect([cell.width, cell.height, cell.flags]).toEqual([width, height, []]);
+    const detections = selectDetections(cell.candidates, manifest);
+    expect(detections).toHaveLength(rectangles.length);
+    const byPlace = (a: readonly number[], b: readonly number[]): number => a[1] - b[1] || a[0] - b[0];
+    const found = detections.map((d) => d.box).sort((a, b) => byPlace(a.map(Math.round), b.map(Math.round)));
+    // One network px is what thresholding the resampled edge can lose on either side.
+    const tolerance = 1.5 / cell.networkScale;
+    for (const truth of rectangles) {
+      const nearest = Math.min(...found.map((box) => Math.max(...box.map((value, i) => Math.abs(value - truth[i])))));
+      expect(nearest).toBeLessThan(tolerance);
+    }
+    const sizes = rectangles.map(([x0, y0, x1, y1]) => Math.sqrt((x1 - x0) * (y1 - y0)));
+    expect(cell.sizePx / sizes[0]).toBeGreaterThan(0.8);
+    expect(cell.sizePx / sizes[0]).toBeLessThan(1.25);
+    expect(stages.numLiveFeatures).toBe(0);
+  });
+});
+
+test('a large frame costs what its cell costs', async () => {
+  const stages = rectangleStages(manifest);
+  await detectChromosomes(rectangleFrame(3000, 2000, strips(2000, 1000, 60, 40)), manifest, stages);
+  expect(stages.fed[0].width).toBe(384);
+  expect(stages.fed[1].width * stages.fed[1].height).toBeLessThan(600 * 600);
+});
+
+// A uniform frame of any gray once reached the network black in its white padding: one large "object".
+test.each([0, 128, 255])('a blank field of gray %i is white to the network and a result of no chromosome', async (background) => {
+  const stages = rectangleStages(manifest);
+  const heads = jest.spyOn(stages, 'heads');
+  const noProposals = { ...manifest, proposals: { ...manifest.proposals, minSide: 1000 } };
+  const cell = await detectChromosomes(rectangleFrame(640, 480, [], { background }), noProposals, stages);
+  for (const fed of stages.fed) expect(new Set(fed.data)).toEqual(new Set([255]));
+  expect(cell.candidates.numCandidates).toBe(0);
+  expect(cell.flags).toContain('noCellFound');
+  expect(selectDetections(cell.candidates, manifest)).toEqual([]);
+  expect(heads).not.toHaveBeenCalled();
+  expect(stages.numLiveFeatures).toBe(0);
+});
+
+test('detections name the most probable type', async () => {
+  const cell = await detectChromosomes(rectangleFrame(500, 450, strips(40, 30, 70, 36)), manifest, rectangleStages(manifest));
+  const names = selectDetections(cell.candidates, manifest).map((d) => d.type!.name);
+  expect(new Set(names)).toEqual(new Set(manifest.types));
+});
+
+test('a new threshold or method needs no second inference', async () => {
+  const stages = rectangleStages(manifest);
+  const cell = await detectChromosomes(rectangleFrame(500, 450, strips(40, 30, 70, 36)), manifest, stages);
+  const numFed = stages.fed.length;
+  const all = selectDetections(cell.candidates, manifest, { method: 'hard', scoreThreshold: 0 });
+  const few = selectDetections(cell.candidates, manifest, { method: 'hard', scoreThreshold: 0.985 });
+  expect(few.length).toBeLessThan(all.length);
+  expect(few).toEqual(all.slice(0, few.length));
+  expect(stages.fed).toHaveLength(numFed);
+  expect(() => selectDetections(cell.candidates, manifest, { scoreThreshold: NaN })).toThrow('got NaN');
+  expect(() => selectDetections(cell.candidates, manifest, { method: 'none' as never })).toThrow(/expected/);
+});
+
+test('stages are announced in order; an abort between stages stops there and frees the features', async () => {
+  const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
+  const seen: string[] = [];
+  await detectChromosomes(frame, manifest, rectangleStages(manifest), { onStage: (stage) => seen.push(stage) });
+  expect(seen).toEqual(['scout', 'dense', 'proposals', 'heads', 'refinement']);
+
+  for (const stopAt of seen) {
+    const controller = new AbortController();
+    const stages = rectangleStages(manifest);
+    const onStage = (stage: string): void => {
+      if (seen.indexOf(stage) === seen.indexOf(stopAt) - 1 || stopAt === 'scout') controller.abort();
+    };
+    if (stopAt === 'scout') controller.abort();
+    await expect(detectChromosomes(frame, manifest, stages, { signal: controller.signal, onStage })).rejects.toMatchObject({
+      name: 'AbortError',
+    });
+    expect(stages.numLiveFeatures).toBe(0);
+  }
+});
+
+describe('what a graph returns is checked against the manifest', () => {
+  const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
+  const broken: [string, (stages: Stages) => Partial<Stages>, string][] = [
+    ['another stride of the scout', (s) => ({ scout: async (image) => ({ ...(await s.scout(image)), rows: 3 }) }), '3×'],
+    ['a short objectness', (s) => ({ dense: async (i) => ({ ...(await s.dense(i)), objectness: new Float32Array(36) }) }), 'dense graph'],
+    ['a short deltas', (s) => ({ dense: async (i) => ({ ...(await s.dense(i)), deltas: new Float32Array(4) }) }), 'and 4'],
+    ['NaN objectness', (s) => ({
+      dense: async (i) => {
+        const dense = await s.dense(i);
+        dense.objectness[5] = NaN;
+        return dense;
+      },
+    }), 'NaN at anchor 5'],
+    ['NaN scores', (s) => ({
+      heads: async (f, rois) => ({ ...(await s.heads(f, rois)), scores: new Float32Array(rois.length / 4).fill(NaN) }),
+    }), 'finite scores'],
+    ['too few embeddings', (s) => ({
+      heads: async (f, rois) => ({ ...(await s.heads(f, rois)), embeddings: new Float32Array(1) }),
+    }), 'embeddings'],
+  ];
+  test.each(broken)('%s', async (_, change, words) => {
+    const stages = rectangleStages(manifest);
+    const run = detectChromosomes(frame, manifest, { ...stages, ...change(stages) });
+    await expect(run).rejects.toThrow(words);
+    await expect(run).rejects.toBeInstanceOf(DetectionError);
+    await expect(run).rejects.toMatchObject({ code: 'invalidModelOutput' });
+  });
+});
+
+test('bad input is refused before anything runs', async () => {
+  const stages = rectangleStages(manifest);
+  const tiny = { width: 16, height: 16, data: new Uint8Array(256) };
+  await expect(detectChromosomes(tiny, manifest, stages)).rejects.toMatchObject({ code: 'imageTooSmall' });
+  const huge = { width: 12000, height: 9000, data: new Uint8Array(0) };
+  await expect(detectChromosomes(huge, manifest, stages)).rejects.toMatchObject({ code: 'imageTooLarge' });
+  const short = { width: 640, height: 480, data: new Uint8Array(640 * 479) };
+  await expect(detectChromosomes(short, manifest, stages)).rejects.toThrow('expected 307200 gray values');
+  expect(stages.fed).toHaveLength(0);
+});

@@ -1,0 +1,116 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { detectChromosomes } from '../../extension/src/detection/detectChromosomes.ts';
+import { grayHistogram, histogramPercentile, normalizePolarity } from '../../extension/src/detection/grayImage.ts';
+import { readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
+import { readManifest } from '../../extension/src/detection/manifest.ts';
+import { preprocess } from '../../extension/src/detection/preprocess.ts';
+import { selectProposals } from '../../extension/src/detection/proposals.ts';
+import { refineProposals } from '../../extension/src/detection/refinement.ts';
+import { selectDetections, suppress } from '../../extension/src/detection/selectDetections.ts';
+import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
+import type { Candidates, SuppressionMethod } from '../../extension/src/detection/types.ts';
+
+const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r18h');
+
+/** Step by step against the arrays of the training side: each step starts from the golden result of the one before. */
+describe('equal to Python on the golden arrays', () => {
+  const readJson = (file: string): unknown => JSON.parse(readFileSync(path.join(MODEL, file), 'utf8'));
+  const manifest = readManifest(readJson('manifest.json'));
+  const data = new Uint8Array(readFileSync(path.join(MODEL, manifest.files.goldenData.path)));
+  const golden = readGoldenSet(readJson(manifest.files.golden.path), data);
+  const { values, tolerances } = golden;
+  const image = { width: values.width, height: values.height, data: golden.array('gray8') as Uint8Array };
+  const frame = normalizePolarity(image);
+  const scout = scoutSize(values.width, values.height, manifest.sizePolicy);
+  const scoutCells = { rows: Math.ceil(scout.height / 32) * 8, cols: Math.ceil(scout.width / 32) * 8, data: golden.float32('scoutOutput') };
+  const network = chooseRegion(values.width, values.height, scout, scoutCells, manifest.sizePolicy);
+
+  const worst = (got: ArrayLike<number>, expected: ArrayLike<number>): number => {
+    expect(got.length).toBe(expected.length);
+    let largest = 0;
+    for (let i = 0; i < got.length; i++) largest = Math.max(largest, Math.abs(got[i] - expected[i]));
+    return largest;
+  };
+
+  test('tone', () => {
+    expect(frame.inverted).toBe(values.inverted);
+    const raw = grayHistogram(image.data);
+    expect([0.01, 0.5, 0.99].map((q) => histogramPercentile(raw, q))).toEqual([values.p01, values.p50, values.p99]);
+    const { low, high } = manifest.input.contrast;
+    expect(histogramPercentile(frame.histogram, low)).toBe(values.contrastLow);
+    expect(histogramPercentile(frame.histogram, high)).toBe(values.contrastHigh);
+  });
+
+  test('scout input', () => {
+    expect(scout).toEqual({ width: values.scoutWidth, height: values.scoutHeight, scale: values.scoutScale });
+    const fed = preprocess(frame, [0, 0, image.width, image.height], scout.width, scout.height, manifest.input);
+    expect(worst(fed.data, golden.array('scoutInput'))).toBeLessThanOrEqual(tolerances.pixels);
+  });
+
+  test('region and scale', () => {
+    expect([...network.region]).toEqual(values.region);
+    expect(network.sizePx).toBeCloseTo(values.sizePx, 6);
+    expect(network.scale).toBeCloseTo(values.networkScale, 9);
+    expect([network.width, network.height]).toEqual([values.networkWidth, values.networkHeight]);
+    expect(network.flags.includes('noCellFound')).toBe(values.flags.includes('noCellFound'));
+  });
+
+  test('network input', () => {
+    const fed = preprocess(frame, network.region, network.width, network.height, manifest.input);
+    expect(worst(fed.data, golden.array('networkInput'))).toBeLessThanOrEqual(tolerances.pixels);
+  });
+
+  const dense = {
+    rows: Math.ceil(network.height / 32) * 4,
+    cols: Math.ceil(network.width / 32) * 4,
+    objectness: golden.float32('objectness'),
+    deltas: golden.float32('deltas'),
+  };
+
+  test('proposals', () => {
+    const rois = selectProposals(dense, network.width, network.height, manifest);
+    expect(worst(rois, golden.float32('proposals'))).toBeLessThan(tolerances.boxesPx);
+  });
+
+  const rois = golden.float32('proposals');
+  const heads = {
+    scores: golden.float32('scores'),
+    deltas: golden.float32('headDeltas'),
+    embeddings: golden.float32('embeddings'),
+    types: golden.float32('types'),
+  };
+  const refined = refineProposals(rois, heads, network, manifest);
+  const embeddings = Float32Array.from(golden.array('candidateRois'), (roi) => heads.embeddings[roi]);
+  const candidates: Candidates = {
+    numCandidates: embeddings.length,
+    boxes: golden.float32('candidateBoxes'),
+    scores: golden.float32('candidateScores'),
+    embeddings,
+    types: null,
+  };
+
+  test('candidates', () => {
+    expect(candidates.numCandidates).toBeGreaterThan(0);
+    expect(worst(refined.boxes, candidates.boxes)).toBeLessThan(tolerances.boxesPx);
+    expect(refined.scores).toEqual(candidates.scores);
+    expect(refined.embeddings).toEqual(embeddings);
+  });
+
+  test.each<SuppressionMethod>(['eg', 'soft', 'hard'])('suppression %s', (method) => {
+    const { indices, scores } = suppress(candidates, manifest.suppression, method);
+    expect([...indices]).toEqual([...golden.array(`${method}Indices`)]);
+    expect(worst(scores, golden.float32(`${method}Scores`))).toBeLessThan(1e-6);
+    expect(selectDetections(candidates, manifest, { method })).toHaveLength(values.counts[method]);
+  });
+
+  test('the whole pipeline, when the graphs answer with the golden arrays', async () => {
+    const cell = await detectChromosomes(image, manifest, {
+      scout: async () => scoutCells,
+      dense: async () => ({ ...dense, features: { dispose: () => undefined } }),
+      heads: async () => heads,
+    });
+    expect(worst(cell.candidates.boxes, candidates.boxes)).toBeLessThan(tolerances.boxesPx);
+    expect(selectDetections(cell.candidates, manifest)).toHaveLength(values.counts[manifest.suppression.default]);
+  });
+});

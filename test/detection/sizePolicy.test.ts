@@ -1,0 +1,96 @@
+import fc from 'fast-check';
+import { toImageBoxes } from '../../extension/src/detection/refinement.ts';
+import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
+import type { ScoutOutput } from '../../extension/src/detection/types.ts';
+import { manifestExample } from './manifestExample.ts';
+
+const policy = manifestExample().sizePolicy;
+
+/** A scout output with these cells positive and of one size (scout px), all others at −5. */
+function scoutOutput(rows: number, cols: number, cells: [row: number, col: number][], size: number, logit = 2): ScoutOutput {
+  const data = new Float32Array(2 * rows * cols).fill(-5, 0, rows * cols);
+  for (const [row, col] of cells) {
+    data[row * cols + col] = logit;
+    data[rows * cols + row * cols + col] = Math.log2(size / policy.scoutSizeUnit);
+  }
+  return { rows, cols, data };
+}
+
+test('the long side of the scout is 384 px, up or down, and no side falls below 32', () => {
+  expect(scoutSize(1600, 1200, policy)).toEqual({ width: 384, height: 288, scale: 0.24 });
+  expect(scoutSize(192, 96, policy)).toEqual({ width: 384, height: 192, scale: 2 });
+  expect(scoutSize(4000, 40, policy)).toMatchObject({ width: 384, height: 32 });
+});
+
+test('the cells give the region, grown by one chromosome, and the scale', () => {
+  const scout = scoutSize(1536, 1152, policy); // scale ¼: a cell is 16 image px
+  const network = chooseRegion(1536, 1152, scout, scoutOutput(72, 96, [[10, 20], [11, 25], [15, 22]], 10), policy);
+  expect(network.sizePx).toBeCloseTo(40, 4);
+  // left 20·16 − 40, top 10·16 − 40, right 26·16 + 40, bottom 16·16 + 40
+  expect(network.region).toEqual([280, 120, 456, 296]);
+  expect(network.scale).toBeCloseTo(50 / 40, 5);
+  expect([network.width, network.height]).toEqual([220, 220]);
+  expect(network.flags).toEqual([]);
+});
+
+test('cells below the positive logit but above the region logit widen the region and have no vote on the size', () => {
+  const scout = scoutSize(1536, 1152, policy);
+  const output = scoutOutput(72, 96, [[10, 20], [11, 25], [15, 22]], 10);
+  output.data[40 * 96 + 60] = -0.5;
+  output.data[72 * 96 + 40 * 96 + 60] = 5;
+  const network = chooseRegion(1536, 1152, scout, output, policy);
+  expect(network.sizePx).toBeCloseTo(40, 4);
+  expect(network.region).toEqual([280, 120, 61 * 16 + 40, 41 * 16 + 40]);
+});
+
+test('cells in the padding are not seen', () => {
+  const scout = scoutSize(384, 300, policy); // padded to 320: rows 75..79 hold no picture
+  const network = chooseRegion(384, 300, scout, scoutOutput(80, 96, [[75, 2], [76, 3], [79, 4]], 20), policy);
+  expect(network.flags).toEqual(['noCellFound']);
+});
+
+test('no cell: the whole frame at scale 1, within the limit of pixels', () => {
+  const small = chooseRegion(800, 600, scoutSize(800, 600, policy), scoutOutput(72, 96, [[1, 1], [2, 2]], 20), policy);
+  expect(small).toMatchObject({ region: [0, 0, 800, 600], scale: 1, width: 800, height: 600, flags: ['noCellFound'] });
+  const large = chooseRegion(4000, 3000, scoutSize(4000, 3000, policy), scoutOutput(72, 96, [], 20), policy);
+  expect(large.flags).toEqual(['noCellFound', 'scaleLimited']);
+  expect(large.width * large.height).toBeLessThan(policy.maxNetworkPixels * 1.01);
+  expect(large.width / large.height).toBeCloseTo(4 / 3, 2);
+});
+
+test('an absurd size is clamped and said', () => {
+  const network = chooseRegion(384, 384, scoutSize(384, 384, policy), scoutOutput(96, 96, [[4, 4], [4, 5], [5, 4]], 2), policy);
+  expect(network.scale).toBe(policy.maxScale);
+  expect(network.flags).toContain('scaleClamped');
+});
+
+test('law: the region is inside the frame and boxes map from image to network px and back', () => {
+  const cell = fc.tuple(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 0, max: 47 }));
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 32, max: 3000 }),
+      fc.integer({ min: 32, max: 3000 }),
+      fc.array(cell, { minLength: 3, maxLength: 12 }),
+      fc.double({ min: 3, max: 200, noNaN: true }),
+      (width, height, cells, size) => {
+        const scout = scoutSize(width, height, policy);
+        const rows = Math.ceil(Math.ceil(scout.height / 32) * 8);
+        const cols = Math.ceil(Math.ceil(scout.width / 32) * 8);
+        const output = scoutOutput(rows, cols, cells.filter(([r, c]) => r < rows && c < cols), size);
+        const network = chooseRegion(width, height, scout, output, policy);
+        const [x0, y0, x1, y1] = network.region;
+        expect(x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height && x0 < x1 && y0 < y1).toBe(true);
+        expect(network.region.every(Number.isInteger)).toBe(true);
+        const corners = Float32Array.of(0, 0, network.width, network.height, network.width / 4, network.height / 2, 1, 1);
+        toImageBoxes(corners, network);
+        expect(corners[0]).toBeCloseTo(x0, 2);
+        expect(corners[1]).toBeCloseTo(y0, 2);
+        expect(corners[2]).toBeCloseTo(x1, 2);
+        expect(corners[3]).toBeCloseTo(y1, 2);
+        expect(((corners[4] - x0) * network.width) / (x1 - x0)).toBeCloseTo(network.width / 4, 1);
+        expect(((corners[5] - y0) * network.height) / (y1 - y0)).toBeCloseTo(network.height / 2, 1);
+      },
+    ),
+    { seed: 20, numRuns: 200 },
+  );
+});
