@@ -26,6 +26,8 @@ export interface Exclusion {
   readonly reason: ExclusionReason;
   /** Required when the reason is `other`. */
   readonly text?: string;
+  readonly by?: Person;
+  readonly at?: string;
 }
 
 /** `removed` is a ghost: kept, not counted, and it can be brought back. */
@@ -109,6 +111,8 @@ export type SecondReadMode = 'blind' | 'open';
 export interface SecondReadOfCell {
   readonly mode: SecondReadMode;
   readonly by: Person;
+  /** When the second reading of the case began: tells one reading from the next. */
+  readonly startedAt: string;
   /** The checker's own boxes (open: began as the reader's; blind: began empty). */
   readonly chromosomes: readonly Chromosome[];
   /** A count typed without boxes. */

@@ -1,0 +1,120 @@
+/**
+ * Undo and redo over the append-only log. Each cell has its own stack, and so has the case: a run on another cell never
+ * stands between a reader and the last edit. What the model did by itself is no step; it ends the redo of its cell.
+ */
+import { checkSignature } from './case.ts';
+import { logged } from './actions.ts';
+import { unsignedState } from './cell.ts';
+import { applyChanges, invertChanges } from './changes.ts';
+import { CaseworkError } from './errors.ts';
+import type { CaseState, Cell, Edit, Person, Role } from './types.ts';
+
+/** Not steps of a person's work on a cell: others may build on them. */
+const NO_STEP: readonly Edit['type'][] = ['addCells', 'startSecondRead', 'endSecondRead'];
+
+interface Step {
+  readonly edit: Edit;
+  /** When it was last done, undone or done again. */
+  readonly seq: number;
+}
+
+interface Stacks {
+  readonly done: Step[];
+  readonly undone: Step[];
+}
+
+function stacksOf(log: readonly Edit[]): ReadonlyMap<string | undefined, Stacks> {
+  const stacks = new Map<string | undefined, Stacks>();
+  for (const edit of log) {
+    let scope = stacks.get(edit.cellId);
+    if (!scope) {
+      scope = { done: [], undone: [] };
+      stacks.set(edit.cellId, scope);
+    }
+    if (edit.type === 'undo') {
+      scope.undone.push({ edit: scope.done.pop()!.edit, seq: edit.seq });
+    } else if (edit.type === 'redo') {
+      scope.done.push({ edit: scope.undone.pop()!.edit, seq: edit.seq });
+    } else if (!NO_STEP.includes(edit.type)) {
+      scope.undone.length = 0;
+      if (edit.by.role !== 'model') {
+        scope.done.push({ edit, seq: edit.seq });
+      }
+    }
+  }
+  return stacks;
+}
+
+function latest(state: CaseState, which: 'done' | 'undone', { role, cellId }: { role: Role; cellId?: string }): Edit | null {
+  const stacks = stacksOf(state.log);
+  const scopes = cellId === undefined ? [...stacks.values()] : [stacks.get(cellId)];
+  const tops = scopes.map(scope => scope?.[which].at(-1)).filter(step => step !== undefined);
+  // The top of a cell's stack stands in the way when it is somebody else's: nobody undoes another's work unawares.
+  const own = tops.filter(step => step.edit.by.role === role);
+  return own.reduce<Step | null>((last, step) => (last === null || step.seq > last.seq ? step : last), null)?.edit ?? null;
+}
+
+/** The edit that `undo` would take back, to name it on a button; null when there is none. */
+export function nextUndo(state: CaseState, who: { role: Role; cellId?: string }): Edit | null {
+  return latest(state, 'done', who);
+}
+
+/** The edit that `redo` would repeat; null when there is none. */
+export function nextRedo(state: CaseState, who: { role: Role; cellId?: string }): Edit | null {
+  return latest(state, 'undone', who);
+}
+
+interface HistoryOptions {
+  readonly by: Person;
+  readonly at: string;
+  /** Only this cell's steps; without it the latest step anywhere. */
+  readonly cellId?: string;
+}
+
+/** A cell that the model counted in the meantime stays counted when the edit before that is taken back. */
+function withRunKept(state: CaseState, cellId: string | undefined): CaseState {
+  const isStale = (cell: Cell) => cell.id === cellId && cell.state === 'notCounted' && unsignedState(cell) === 'counted';
+  return state.cells.some(isStale)
+    ? { ...state, cells: state.cells.map(cell => (isStale(cell) ? { ...cell, state: 'counted' } : cell)) }
+    : state;
+}
+
+/**
+ * Takes back the latest step of this role; the log grows by one entry.
+ * @throws CaseworkError `nothingToUndo`
+ */
+export function undo(state: CaseState, { by, at, cellId }: HistoryOptions): CaseState {
+  checkSignature(by, at);
+  const edit = nextUndo(state, { role: by.role, cellId });
+  if (!edit) {
+    throw new CaseworkError('nothingToUndo', `expected an edit of a ${by.role}${cellId ? ` on cell "${cellId}"` : ''} to undo, got none`);
+  }
+  const before = withRunKept(applyChanges(state, invertChanges(edit.changes)), edit.cellId);
+  return logged(state, before, { type: 'undo', ...(edit.cellId !== undefined && { cellId: edit.cellId }), by, at, target: edit.seq });
+}
+
+/**
+ * Does again what was undone last; any new edit on the cell ends this.
+ * @throws CaseworkError `nothingToRedo`
+ */
+export function redo(state: CaseState, { by, at, cellId }: HistoryOptions): CaseState {
+  checkSignature(by, at);
+  const edit = nextRedo(state, { role: by.role, cellId });
+  if (!edit) {
+    throw new CaseworkError('nothingToRedo', `expected an undone edit of a ${by.role}${cellId ? ` on cell "${cellId}"` : ''}, got none`);
+  }
+  const after = applyChanges(state, edit.changes);
+  return logged(state, after, { type: 'redo', ...(edit.cellId !== undefined && { cellId: edit.cellId }), by, at, target: edit.seq });
+}
+
+/** The case as it was before its log began: nothing, or what was read from a report. */
+export function rewind(state: CaseState): CaseState {
+  const start = [...state.log].reverse().reduce((later, edit) => applyChanges(later, invertChanges(edit.changes)), state);
+  return { ...start, log: [] };
+}
+
+/** The case that the log leads to from `start`. */
+export function replay(start: CaseState, log: readonly Edit[]): CaseState {
+  const end = log.reduce((earlier, edit) => applyChanges(earlier, edit.changes), start);
+  return { ...end, log };
+}

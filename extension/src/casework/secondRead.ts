@@ -1,0 +1,153 @@
+/** The second reader: blind (the AI's and the reader's boxes and counts hidden) or open, and what they disagree on. */
+import { matchBoxes } from './box.ts';
+import { countOf, countsOf, isLive, numLive } from './cell.ts';
+import { cellById } from './case.ts';
+import { CaseworkError } from './errors.ts';
+import { withFields } from './fields.ts';
+import type { Action, CaseState, Cell, Chromosome, Counts, Role, SecondRead, SecondReadOfCell } from './types.ts';
+
+/** Two people box the same chromosome from this IoU: hand-drawn boxes are looser than detections. */
+export const SAME_BY_HAND_IOU = 0.3;
+
+/** @throws CaseworkError `noSecondRead` */
+export function activeSecondRead(state: CaseState): SecondRead {
+  if (!state.secondRead || state.secondRead.endedAt) {
+    throw new CaseworkError('noSecondRead', `expected a second reading under way, got ${state.secondRead ? 'one that has ended' : 'none'}`);
+  }
+  return state.secondRead;
+}
+
+/** The checker's boxes of the cell, begun where they are not: open with the reader's, blind with none. */
+export function begunSecondRead(cell: Cell, { mode, by, startedAt }: SecondRead): SecondReadOfCell {
+  return cell.secondRead?.startedAt === startedAt
+    ? cell.secondRead
+    : { mode, by, startedAt, chromosomes: mode === 'open' ? cell.chromosomes : [] };
+}
+
+/** The cell with the checker's signature taken off; boxes taken over from the checker go back to the reader's. */
+export function uncheckedCell(cell: Cell): Cell {
+  const { secondRead } = cell;
+  if (!secondRead?.finishedAt) {
+    return cell;
+  }
+  return withFields(cell, {
+    state: cell.state === 'checked' ? 'reviewed' : cell.state,
+    chromosomes: secondRead.outcome === 'checkerTaken' ? secondRead.readerChromosomes : cell.chromosomes,
+    checkerCount: undefined,
+    checkedBy: undefined,
+    checkedAt: undefined,
+    secondRead: withFields(secondRead, { finishedAt: undefined, outcome: undefined, readerChromosomes: undefined }),
+  });
+}
+
+interface BoxDifferences {
+  readonly matched: number;
+  readonly onlyReader: readonly Chromosome[];
+  readonly onlyChecker: readonly Chromosome[];
+}
+
+/** Box by box: the same tracking UID in both lists, else IoU. */
+export function compareBoxes(reader: readonly Chromosome[], checker: readonly Chromosome[]): BoxDifferences {
+  const liveReader = reader.filter(isLive);
+  const liveChecker = checker.filter(isLive);
+  const checkerIds = new Set(liveChecker.map(({ id }) => id));
+  const shared = new Set(liveReader.map(({ id }) => id).filter(id => checkerIds.has(id)));
+  const restReader = liveReader.filter(({ id }) => !shared.has(id));
+  const restChecker = liveChecker.filter(({ id }) => !shared.has(id));
+  const { pairs, onlyA, onlyB } = matchBoxes(
+    restReader.map(({ box }) => [box]),
+    restChecker.map(({ box }) => box),
+    SAME_BY_HAND_IOU
+  );
+  return {
+    matched: shared.size + pairs.length,
+    onlyReader: onlyA.map(a => restReader[a]),
+    onlyChecker: onlyB.map(b => restChecker[b]),
+  };
+}
+
+function outcomeOf(cell: Cell, reading: SecondReadOfCell): 'agreed' | 'differs' | 'checkerTaken' {
+  if (reading.typedCount !== undefined) {
+    return reading.typedCount === countOf(cell) ? 'agreed' : 'differs';
+  }
+  if (reading.mode === 'open') {
+    // An open checker corrects what is on the screen: the corrections are the decision.
+    return reading.chromosomes.some(({ by }) => by?.role === 'checker') ? 'checkerTaken' : 'agreed';
+  }
+  const { onlyReader, onlyChecker } = compareBoxes(cell.chromosomes, reading.chromosomes);
+  return onlyReader.length + onlyChecker.length === 0 ? 'agreed' : 'differs';
+}
+
+/**
+ * The checker signs a reviewed cell. Agreed, or corrected in the open: checked. Different in a blind reading or by a
+ * typed count: the cell stays reviewed until `resolveCell`.
+ * @throws CaseworkError `noSecondRead`, `invalidState`, `samePerson`, `invalidValue` (typed count)
+ */
+export function checkCell(state: CaseState, cell: Cell, action: Extract<Action, { type: 'checkCell' }>): Cell {
+  const secondRead = activeSecondRead(state);
+  const { by, at, typedCount } = action;
+  if (cell.state !== 'reviewed') {
+    throw new CaseworkError('invalidState', `expected a reviewed cell to check, got cell ${cell.cellNumber} ${cell.state}`);
+  }
+  if (state.preset.requireSecondPerson && by.name === cell.reviewedBy?.name) {
+    throw new CaseworkError('samePerson', `expected a second person to check cell ${cell.cellNumber}, got its reviewer "${by.name}"`);
+  }
+  if (typedCount !== undefined && !(Number.isInteger(typedCount) && typedCount >= 0)) {
+    throw new CaseworkError('invalidValue', `expected a whole count of 0 or more, got ${typedCount}`);
+  }
+  const unchecked = uncheckedCell(cell);
+  const reading = withFields(begunSecondRead(unchecked, secondRead), { typedCount, by });
+  const outcome = outcomeOf(unchecked, reading);
+  return withFields(unchecked, {
+    state: outcome === 'differs' ? 'reviewed' : 'checked',
+    chromosomes: outcome === 'checkerTaken' ? reading.chromosomes : unchecked.chromosomes,
+    checkerCount: typedCount ?? numLive(reading.chromosomes),
+    checkedBy: outcome === 'differs' ? undefined : by,
+    checkedAt: outcome === 'differs' ? undefined : at,
+    secondRead: { ...reading, finishedAt: at, outcome, readerChromosomes: unchecked.chromosomes },
+  });
+}
+
+/**
+ * The decision on a cell on which the readers differ.
+ * @throws CaseworkError `invalidState` (no difference waits; the checker typed a count and has no boxes to take)
+ */
+export function resolveCell(cell: Cell, { take, by, at }: Extract<Action, { type: 'resolveCell' }>): Cell {
+  const { secondRead } = cell;
+  if (secondRead?.outcome !== 'differs') {
+    throw new CaseworkError('invalidState', `expected a difference to decide in cell ${cell.cellNumber}, got ${secondRead?.outcome ?? 'no finished second reading'}`);
+  }
+  if (take === 'checker' && secondRead.typedCount !== undefined) {
+    throw new CaseworkError('invalidState', `expected boxes of the checker in cell ${cell.cellNumber}, got a typed count: correct the reader's boxes instead`);
+  }
+  return withFields(cell, {
+    state: 'checked',
+    chromosomes: take === 'checker' ? secondRead.chromosomes : cell.chromosomes,
+    checkedBy: by,
+    checkedAt: at,
+    secondRead: { ...secondRead, outcome: take === 'checker' ? 'checkerTaken' : 'readerKept' },
+  });
+}
+
+function isHiddenFrom(state: CaseState, cell: Cell, role: Role): boolean {
+  const { secondRead } = state;
+  const isFinished = cell.secondRead?.startedAt === secondRead?.startedAt && cell.secondRead?.finishedAt !== undefined;
+  return role === 'checker' && secondRead?.mode === 'blind' && !secondRead.endedAt && !isFinished;
+}
+
+/** The boxes that a person with this role sees and edits, ghosts included. */
+export function visibleChromosomes(state: CaseState, cellId: string, role: Role): readonly Chromosome[] {
+  const cell = cellById(state, cellId);
+  if (role !== 'checker' || !state.secondRead || state.secondRead.endedAt) {
+    return cell.chromosomes;
+  }
+  return begunSecondRead(cell, state.secondRead).chromosomes;
+}
+
+/** The counts that a person with this role may see: a blind checker sees the others only after finishing the cell. */
+export function visibleCounts(state: CaseState, cellId: string, role: Role): Counts {
+  const cell = cellById(state, cellId);
+  const counts = countsOf(cell);
+  const checker = counts.checker ?? (cell.secondRead ? numLive(cell.secondRead.chromosomes) : null);
+  return isHiddenFrom(state, cell, role) ? { ai: null, reader: null, checker } : { ...counts, checker };
+}
