@@ -106,8 +106,8 @@ const aiRun: Check<AiRun> = object<Pick<AiRun, AiRunRequired>, Required<Omit<AiR
 const difference: Check<Difference> = (value, path, code) => {
   const kind = isObject(value) ? choice(['new', 'gone'])(value.kind, `${path}.kind`, code) : reject(code, path, 'an object', value);
   return kind === 'new'
-    ? object({ id: nonEmpty, kind: choice<'new'>(['new']), chromosome })(value, path, code)
-    : object({ id: nonEmpty, kind: choice<'gone'>(['gone']), chromosomeId: nonEmpty })(value, path, code);
+    ? object<Extract<Difference, { kind: 'new' }>>({ id: nonEmpty, kind: choice<'new'>(['new']), chromosome })(value, path, code)
+    : object<Extract<Difference, { kind: 'gone' }>>({ id: nonEmpty, kind: choice<'gone'>(['gone']), chromosomeId: nonEmpty })(value, path, code);
 };
 
 const secondReadOfCell: Check<SecondReadOfCell> = object<
@@ -160,11 +160,11 @@ const change: Check<Change> = (value, path, code) => {
   const on = isObject(value) ? choice(['chromosome', 'cell', 'case'])(value.on, `${path}.on`, code) : reject(code, path, 'an object', value);
   switch (on) {
     case 'case':
-      return object({ on: choice<'case'>(['case']), before: fields, after: fields })(value, path, code);
+      return object<Extract<Change, { on: 'case' }>>({ on: choice<'case'>(['case']), before: fields, after: fields })(value, path, code);
     case 'cell':
-      return object({ on: choice<'cell'>(['cell']), cellId: nonEmpty, index: count, before: fieldsOrNull, after: fieldsOrNull })(value, path, code);
+      return object<Extract<Change, { on: 'cell' }>>({ on: choice<'cell'>(['cell']), cellId: nonEmpty, index: count, before: fieldsOrNull, after: fieldsOrNull })(value, path, code);
     case 'chromosome':
-      return object({
+      return object<Extract<Change, { on: 'chromosome' }>>({
         on: choice<'chromosome'>(['chromosome']),
         cellId: nonEmpty,
         list: choice(['chromosomes', 'secondRead']),
