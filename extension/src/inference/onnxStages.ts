@@ -1,0 +1,180 @@
+/**
+ * The three graphs of a model as the pipeline's stages, on ONNX Runtime; the same code for the browser's build and
+ * node's. Shapes: image u8 [1,1,H,W] → scout f32 [1,2,H/4,W/4]; image → features, objectness, deltas; features and
+ * rois f32 [R,4] → scores, deltas, embeddings, types.
+ */
+import type * as Ort from 'onnxruntime-web';
+import type { Features, HeadsOutput, NetworkImage, Stages } from '../detection/types.ts';
+import { InferenceError, messageOf } from './errors.ts';
+import type { GpuDevice, ProviderName } from './executionProvider.ts';
+
+export type OrtRuntime = Pick<typeof Ort, 'InferenceSession' | 'Tensor'>;
+
+type GraphName = 'scout' | 'dense' | 'heads';
+
+const OUTPUTS: Record<GraphName, readonly string[]> = {
+  scout: ['scout'],
+  dense: ['features', 'objectness', 'deltas'],
+  heads: ['scores', 'deltas', 'embeddings', 'types'],
+};
+const INPUTS: Record<GraphName, readonly string[]> = { scout: ['image'], dense: ['image'], heads: ['features', 'rois'] };
+
+export interface OrtFeatures extends Features {
+  readonly tensor: Ort.Tensor;
+}
+
+export interface OnnxStages extends Stages<OrtFeatures> {
+  dispose(): Promise<void>;
+}
+
+/**
+ * The build of the runtime for a provider, loaded from the folder it is served in. The `.mjs` and `.wasm` stay files of
+ * their own: bundled into the worker a second time, its threads hang.
+ * @param ortUrl folder with the files of ortFiles.json, absolute, ending in a slash
+ */
+export async function loadOrt(ortUrl: string, provider: ProviderName, numThreads: number): Promise<typeof Ort> {
+  const isGpu = provider === 'webgpu';
+  const binary = isGpu ? 'ort-wasm-simd-threaded.asyncify' : 'ort-wasm-simd-threaded';
+  const url = new URL(isGpu ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs', ortUrl).href;
+  let ort: typeof Ort;
+  try {
+    ort = (await import(url)) as typeof Ort;
+  } catch (error) {
+    throw new InferenceError('runtimeUnavailable', `${url}: the runtime could not be loaded (${messageOf(error)})`, { cause: error });
+  }
+  ort.env.logLevel = 'error';
+  ort.env.wasm.numThreads = numThreads;
+  ort.env.wasm.wasmPaths = { mjs: new URL(`${binary}.mjs`, ortUrl).href, wasm: new URL(`${binary}.wasm`, ortUrl).href };
+  return ort;
+}
+
+/** How sessions of a provider are made. RoiAlign has no WebGPU kernel: there it falls to the CPU on purpose. */
+export function sessionOptions(provider: ProviderName, device?: GpuDevice): Ort.InferenceSession.SessionOptions {
+  const gpu = { name: 'webgpu', device } as unknown as Ort.InferenceSession.ExecutionProviderConfig;
+  return {
+    executionProviders: provider === 'webgpu' ? [gpu, 'wasm'] : ['wasm'],
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  };
+}
+
+/**
+ * @param ort a loaded runtime  @param graphs the three ONNX files
+ * @throws InferenceError providerFailed where a session cannot be made, modelInvalid where a graph has other inputs or
+ * outputs than the pipeline
+ */
+export async function createOnnxStages(
+  ort: OrtRuntime,
+  graphs: Readonly<Record<GraphName, Uint8Array>>,
+  options: Ort.InferenceSession.SessionOptions,
+): Promise<OnnxStages> {
+  const sessions: Partial<Record<GraphName, Ort.InferenceSession>> = {};
+  const dispose = async (): Promise<void> => {
+    for (const session of Object.values(sessions)) await session.release();
+  };
+  try {
+    // One after the other: two sessions being made at once corrupt the asyncify build.
+    for (const name of ['scout', 'dense', 'heads'] as const) {
+      sessions[name] = await createSession(ort, name, graphs[name], options);
+    }
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  const { scout, dense, heads } = sessions as Record<GraphName, Ort.InferenceSession>;
+
+  return {
+    dispose,
+    async scout(image) {
+      const { scout: output } = await run('scout', scout, { image: imageTensor(ort, image) });
+      try {
+        return { rows: output.dims[2], cols: output.dims[3], data: await floats(output) };
+      } finally {
+        output.dispose();
+      }
+    },
+    async dense(image) {
+      const { features, objectness, deltas } = await run('dense', dense, { image: imageTensor(ort, image) });
+      try {
+        return {
+          rows: objectness.dims[2],
+          cols: objectness.dims[3],
+          objectness: await floats(objectness),
+          deltas: await floats(deltas),
+          features: { tensor: features, dispose: () => features.dispose() },
+        };
+      } catch (error) {
+        features.dispose();
+        throw error;
+      } finally {
+        objectness.dispose();
+        deltas.dispose();
+      }
+    },
+    async heads({ tensor }, rois): Promise<HeadsOutput> {
+      const roisTensor = new ort.Tensor('float32', rois, [rois.length / 4, 4]);
+      const output = await run('heads', heads, { rois: roisTensor }, { features: tensor });
+      try {
+        return {
+          scores: await floats(output.scores),
+          deltas: await floats(output.deltas),
+          embeddings: await floats(output.embeddings),
+          types: await floats(output.types),
+        };
+      } finally {
+        for (const name of OUTPUTS.heads) output[name].dispose();
+      }
+    },
+  };
+}
+
+async function createSession(
+  ort: OrtRuntime,
+  name: GraphName,
+  graph: Uint8Array,
+  options: Ort.InferenceSession.SessionOptions,
+): Promise<Ort.InferenceSession> {
+  let session: Ort.InferenceSession;
+  try {
+    session = await ort.InferenceSession.create(graph, options);
+  } catch (error) {
+    throw new InferenceError('providerFailed', `${name}.onnx: no session could be made (${messageOf(error)})`, { cause: error });
+  }
+  const missing = [
+    ...INPUTS[name].filter((input) => !session.inputNames.includes(input)),
+    ...OUTPUTS[name].filter((output) => !session.outputNames.includes(output)),
+  ];
+  if (missing.length > 0) {
+    await session.release();
+    throw new InferenceError(
+      'modelInvalid',
+      `${name}.onnx: expected inputs ${INPUTS[name].join(', ')} and outputs ${OUTPUTS[name].join(', ')}; ` +
+        `got ${session.inputNames.join(', ')} and ${session.outputNames.join(', ')}`,
+    );
+  }
+  return session;
+}
+
+/** @param owned freed after the run  @param lent left to the caller */
+async function run(
+  name: GraphName,
+  session: Ort.InferenceSession,
+  owned: Record<string, Ort.Tensor>,
+  lent: Record<string, Ort.Tensor> = {},
+): Promise<Record<string, Ort.Tensor>> {
+  try {
+    return (await session.run({ ...owned, ...lent }, [...OUTPUTS[name]])) as Record<string, Ort.Tensor>;
+  } catch (error) {
+    throw new InferenceError('providerFailed', `${name}.onnx: the run failed (${messageOf(error)})`, { cause: error });
+  } finally {
+    for (const tensor of Object.values(owned)) tensor.dispose();
+  }
+}
+
+function imageTensor(ort: OrtRuntime, { data, width, height }: NetworkImage): Ort.Tensor {
+  return new ort.Tensor('uint8', data, [1, 1, height, width]);
+}
+
+async function floats(tensor: Ort.Tensor): Promise<Float32Array> {
+  return (await tensor.getData()) as Float32Array;
+}
