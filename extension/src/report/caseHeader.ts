@@ -1,0 +1,43 @@
+/** Who and what a case is about, as the top of a print-out and the first columns of a table show it. */
+import { specimenOf } from './specimen.ts';
+import { personNameText } from './valueRepresentation.ts';
+import type { Dataset } from './writeReport.ts';
+
+export interface CaseHeader {
+  /** "Alphabetic=Ideographic=Phonetic", as far as known. */
+  readonly patientName: string;
+  readonly patientID: string;
+  /** ISO 8601 date, or as stored when it is none. */
+  readonly patientBirthDate: string;
+  readonly patientSex: string;
+  readonly accessionNumber: string;
+  readonly studyDate: string;
+  readonly studyDescription: string;
+  readonly institution: string;
+  readonly specimenIdentifier: string;
+  readonly containerIdentifier: string;
+}
+
+const text = (value: unknown): string => (value === undefined || value === null || typeof value === 'object' ? '' : String(value));
+
+function isoDate(value: unknown): string {
+  const date = text(value);
+  return /^\d{8}$/.test(date) ? `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}` : date;
+}
+
+/** The header of the naturalised attributes of any image of the study; what is not there is an empty string. */
+export function caseHeader(study: Readonly<Dataset>): CaseHeader {
+  const specimen = specimenOf(study);
+  return {
+    patientName: personNameText(study.PatientName),
+    patientID: text(study.PatientID),
+    patientBirthDate: isoDate(study.PatientBirthDate),
+    patientSex: text(study.PatientSex),
+    accessionNumber: text(study.AccessionNumber),
+    studyDate: isoDate(study.StudyDate),
+    studyDescription: text(study.StudyDescription),
+    institution: text(study.InstitutionName),
+    specimenIdentifier: specimen?.identifier ?? '',
+    containerIdentifier: specimen?.containerIdentifier ?? '',
+  };
+}
