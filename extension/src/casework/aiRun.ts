@@ -82,9 +82,12 @@ export function recordAiRun(cell: Cell, { run, detections: raw, at }: RecordAiRu
 /**
  * The cell after the reader's decision on all or some differences. An accepted new box is confirmed, an accepted gone
  * box a ghost. A declined new box becomes a ghost too, so that the next run does not propose it again.
- * @throws CaseworkError `invalidState` (nothing proposed), `unknownDifference`
+ * @throws CaseworkError `invalidState` (nothing proposed; excluded), `unknownDifference`
  */
 export function decideDifferences(cell: Cell, action: Decide): Cell {
+  if (cell.state === 'excluded') {
+    throw new CaseworkError('invalidState', `expected a cell that is not excluded, got cell ${cell.cellNumber} excluded: include it first`);
+  }
   const differences = cell.proposal?.differences ?? [];
   if (differences.length === 0) {
     throw new CaseworkError('invalidState', `expected a proposed difference in cell ${cell.cellNumber}, got none`);

@@ -1,6 +1,7 @@
 /**
  * Undo and redo over the append-only log. Each cell has its own stack, and so has the case: a run on another cell never
- * stands between a reader and the last edit. What the model did by itself is no step; it ends the redo of its cell.
+ * stands between a reader and the last edit. What the model did by itself is no step; it ends the redo of its cell, and,
+ * where it replaced the boxes, the undo.
  */
 import { checkSignature } from './case.ts';
 import { logged } from './actions.ts';
@@ -39,6 +40,10 @@ function stacksOf(log: readonly Edit[]): ReadonlyMap<string | undefined, Stacks>
       scope.undone.length = 0;
       if (edit.by.role !== 'model') {
         scope.done.push({ edit, seq: edit.seq });
+      } else if (edit.changes.some(({ on }) => on === 'chromosome')) {
+        // The model replaced the boxes, which it does only where no person's box was left: earlier steps, a person's
+        // own re-run say, were about boxes that are gone.
+        scope.done.length = 0;
       }
     }
   }
