@@ -1,0 +1,125 @@
+/** The count panel: what is counted, by what, cell by cell, and what to do next. It shows and asks; it decides nothing. */
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { PANEL_REQUEST, type PanelRequest } from '../viewer/commands.ts';
+import { CellList } from './CellList.tsx';
+import { CountButtons } from './CountButtons.tsx';
+import { ExcludeDialog } from './ExcludeDialog.tsx';
+import { HelpSheet } from './HelpSheet.tsx';
+import { RestoreBanner } from './RestoreBanner.tsx';
+import { SaveBar } from './SaveBar.tsx';
+import { SettingsTab } from './SettingsTab.tsx';
+import { ShownCell } from './ShownCell.tsx';
+import { SummaryTab } from './SummaryTab.tsx';
+import { CountContext, useCount, type Count } from './useCount.ts';
+import style from './panel.css';
+
+const TABS = { cells: 'Cells', summary: 'Summary', settings: 'Settings' } as const;
+type Tab = keyof typeof TABS;
+
+/** Keys that a focused control needs for itself; the host would take them for its own shortcuts. */
+const CONTROL_KEYS = ['Enter', ' ', 'ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End', 'Escape'];
+
+function keepControlKeys(event: KeyboardEvent) {
+  const isControl = (event.target as HTMLElement).closest('button, input, select, textarea, [role=listbox], [role=tab], dialog');
+  if (isControl && CONTROL_KEYS.includes(event.key) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
+}
+
+function Content() {
+  const { state } = useCount();
+  const [tab, setTab] = useState<Tab>('cells');
+  const [request, setRequest] = useState<PanelRequest | null>(null);
+  useEffect(() => {
+    const onRequest = (event: Event) => setRequest((event as CustomEvent<PanelRequest>).detail);
+    window.addEventListener(PANEL_REQUEST, onRequest);
+    return () => window.removeEventListener(PANEL_REQUEST, onRequest);
+  }, []);
+  const hasCells = Boolean(state.caseState?.cells.length);
+  return (
+    <section className="cc" aria-label="Chromosome count" onKeyDown={keepControlKeys}>
+      <style>{style}</style>
+      {hasCells ? (
+        <>
+          <div className="cc-top">
+            <CountButtons />
+            <RestoreBanner />
+            <ShownCell />
+          </div>
+          <Tabs tab={tab} onChange={setTab} />
+          <div className="cc-body" role="tabpanel" id={`cc-panel-${tab}`} aria-labelledby={`cc-tab-${tab}`} tabIndex={tab === 'cells' ? undefined : 0}>
+            {tab === 'cells' && <CellList />}
+            {tab === 'summary' && <SummaryTab />}
+            {tab === 'settings' && <SettingsTab />}
+          </div>
+          <SaveBar />
+        </>
+      ) : (
+        <EmptyStudy />
+      )}
+      <ExcludeDialog isOpen={request === 'exclude'} onClose={() => setRequest(null)} />
+      <HelpSheet isOpen={request === 'help'} onClose={() => setRequest(null)} />
+      <div className="cc-hidden" role="status" aria-live="polite">
+        {state.announcement}
+      </div>
+    </section>
+  );
+}
+
+function Tabs({ tab, onChange }: { tab: Tab; onChange: (tab: Tab) => void }) {
+  const names = Object.keys(TABS) as Tab[];
+  const list = useRef<HTMLDivElement>(null);
+  const move = (event: KeyboardEvent) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = names[(names.indexOf(tab) + step + names.length) % names.length];
+    onChange(next);
+    list.current?.querySelector<HTMLButtonElement>(`#cc-tab-${next}`)?.focus();
+  };
+  return (
+    <div className="cc-tabs" role="tablist" aria-label="Parts of the count" ref={list} onKeyDown={move}>
+      {names.map(name => (
+        <button
+          key={name}
+          id={`cc-tab-${name}`}
+          type="button"
+          role="tab"
+          aria-selected={tab === name}
+          aria-controls={tab === name ? `cc-panel-${name}` : undefined}
+          tabIndex={tab === name ? 0 : -1}
+          onClick={() => onChange(name)}
+        >
+          {TABS[name]}
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function EmptyStudy() {
+  const { state } = useCount();
+  if (state.phase !== 'open') {
+    return (
+      <div className="cc-empty" role="status">
+        <p>Reading the study…</p>
+      </div>
+    );
+  }
+  return (
+    <div className="cc-empty">
+      <h2>No metaphase images here</h2>
+      {state.declined.length ? (
+        state.declined.map(sentence => <p key={sentence}>{sentence}</p>)
+      ) : (
+        <p className="cc-dim">Chromosomes are counted on microscope or secondary-capture images, one metaphase per image.</p>
+      )}
+    </div>
+  );
+}
+
+export function CountPanel({ service, run }: Count) {
+  const count = useMemo(() => ({ service, run }), [service, run]);
+  return (
+    <CountContext.Provider value={count}>
+      <Content />
+    </CountContext.Provider>
+  );
+}

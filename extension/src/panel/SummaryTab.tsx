@@ -1,0 +1,174 @@
+/** The case: distribution, modal number, what mosaicism is excluded, what to do next; and the second reader. */
+import { agreementFigures } from '../casework/index.ts';
+import { useCount } from './useCount.ts';
+
+const percent = (fraction: number | null): string => (fraction === null ? '–' : `${(fraction * 100).toFixed(1)} %`);
+
+export function SummaryTab() {
+  const { state } = useCount();
+  const { summary } = state;
+  if (!summary) return null;
+  const { mosaicism } = summary;
+  return (
+    <>
+      {summary.nextActions.length > 0 && (
+        <div className="cc-section">
+          <h3>Next</h3>
+          <ul className="cc-next">
+            {summary.nextActions.map(action => (
+              <li key={action}>{action}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <div className="cc-section">
+        <h3>Chromosomes per cell</h3>
+        {summary.distribution.size ? (
+          <>
+            <Distribution distribution={summary.distribution} />
+            <p>
+              <strong>{summary.distributionText}</strong>
+              <span className="cc-dim cc-small"> a distribution of counts, no karyotype</span>
+            </p>
+          </>
+        ) : (
+          <p className="cc-dim">No cell is counted yet.</p>
+        )}
+        <dl className="cc-facts">
+          <dt>Cells counted</dt>
+          <dd>
+            {summary.cellsCounted} of {summary.cells}
+          </dd>
+          <dt>Reviewed by a reader</dt>
+          <dd>{summary.cellsReviewed}</dd>
+          <dt>Checked by a second person</dt>
+          <dd>{summary.cellsChecked}</dd>
+          <dt>Excluded</dt>
+          <dd>{summary.excluded}</dd>
+          <dt>Modal number</dt>
+          <dd>{summary.modalNumber ?? '–'}</dd>
+        </dl>
+      </div>
+      <div className="cc-section">
+        <h3>Mosaicism excluded at {Math.round(mosaicism.confidence * 100)} % confidence</h3>
+        <table className="cc-table">
+          <tbody>
+            <tr>
+              <th scope="row">one cell would call it</th>
+              <td>{percent(mosaicism.level1)}</td>
+            </tr>
+            <tr>
+              <th scope="row">two cells needed</th>
+              <td>{percent(mosaicism.level2)}</td>
+            </tr>
+            <tr>
+              <th scope="row">three cells needed</th>
+              <td>{percent(mosaicism.level3)}</td>
+            </tr>
+          </tbody>
+        </table>
+        <p>{mosaicism.text}</p>
+        {mosaicism.note && <p className="cc-dim cc-small">{mosaicism.note}</p>}
+      </div>
+      <SecondReader />
+    </>
+  );
+}
+
+const CHART = { width: 300, height: 90, bar: 26, gap: 10, base: 72 };
+
+/** Bars of cells per count, lowest count left; the numbers stand on the bars, so colour carries nothing. */
+function Distribution({ distribution }: { distribution: ReadonlyMap<number, number> }) {
+  const counts = [...distribution].sort(([a], [b]) => a - b);
+  const most = Math.max(...counts.map(([, cells]) => cells));
+  const width = Math.max(CHART.width, counts.length * (CHART.bar + CHART.gap));
+  const label = counts.map(([count, cells]) => `${cells} with ${count}`).join(', ');
+  return (
+    <svg viewBox={`0 0 ${width} ${CHART.height}`} role="img" aria-label={`Cells per count: ${label}`} style={{ width: '100%', maxHeight: 110 }}>
+      <line x1="0" x2={width} y1={CHART.base} y2={CHART.base} stroke="#8a97ab" strokeWidth="1" />
+      {counts.map(([count, cells], i) => {
+        const x = i * (CHART.bar + CHART.gap) + CHART.gap;
+        const height = Math.max(2, (cells / most) * (CHART.base - 16));
+        return (
+          <g key={count}>
+            <rect x={x} y={CHART.base - height} width={CHART.bar} height={height} fill="#56B4E9" />
+            <text x={x + CHART.bar / 2} y={CHART.base - height - 4} textAnchor="middle" fontSize="12" fill="#f2f5fa">
+              {cells}
+            </text>
+            <text x={x + CHART.bar / 2} y={CHART.base + 14} textAnchor="middle" fontSize="12" fill="#c5cfdd">
+              {count}
+            </text>
+          </g>
+        );
+      })}
+    </svg>
+  );
+}
+
+function SecondReader() {
+  const { state, service } = useCount();
+  const { caseState } = state;
+  const secondRead = caseState?.secondRead;
+  const isOpen = secondRead && !secondRead.endedAt;
+  const agreement = secondRead ? agreementFigures(caseState!) : null;
+  return (
+    <div className="cc-section">
+      <h3>Second reader</h3>
+      {isOpen ? (
+        <>
+          <p>
+            {secondRead.by.name} is checking ({secondRead.mode === 'blind' ? 'blind: the first counts are hidden' : 'open: begins with the first boxes'}).
+          </p>
+          <div>
+            <button type="button" onClick={() => service.endSecondRead()}>
+              End second reading
+            </button>
+          </div>
+        </>
+      ) : (
+        <>
+          <p className="cc-dim">Another person counts the reviewed cells again.</p>
+          <div className="cc-row">
+            <button type="button" onClick={() => service.startSecondRead('blind')}>
+              Start blind
+            </button>
+            <button type="button" onClick={() => service.startSecondRead('open')}>
+              Start open
+            </button>
+          </div>
+        </>
+      )}
+      {agreement && agreement.cells > 0 && !isOpen && (
+        <dl className="cc-facts">
+          <dt>Cells both counted</dt>
+          <dd>{agreement.cells}</dd>
+          <dt>Same count</dt>
+          <dd>{percent(agreement.percentAgreement)}</dd>
+          <dt>Cohen’s kappa</dt>
+          <dd>{agreement.kappa === null ? '–' : agreement.kappa.toFixed(2)}</dd>
+          <dt>Mean difference</dt>
+          <dd>{agreement.meanDifference === null ? '–' : agreement.meanDifference.toFixed(2)}</dd>
+        </dl>
+      )}
+      {agreement?.differences.map(({ cellId, cellNumber, readerCount, checkerCount, outcome }) => (
+        <div key={cellId} className="cc-row cc-spread">
+          <button type="button" className="cc-plain" onClick={() => void service.showCell(cellId)}>
+            Cell {cellNumber}: {readerCount} / {checkerCount}
+          </button>
+          {outcome === 'differs' ? (
+            <span className="cc-row">
+              <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'reader' })}>
+                Reader’s
+              </button>
+              <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'checker' })}>
+                Checker’s
+              </button>
+            </span>
+          ) : (
+            <span className="cc-dim cc-small">{outcome === 'checkerTaken' ? 'checker’s taken' : outcome === 'readerKept' ? 'reader’s kept' : 'same count'}</span>
+          )}
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,50 @@
+/** The commands of the extension: each one asks the service; keys, panel and other extensions all come through here. */
+import type { ExclusionReason } from '../casework/types.ts';
+import type { ChromosomeCountService } from './ChromosomeCountService.ts';
+import type { EditMode } from './chromosomeTool.ts';
+import { useCountCustomizations } from './customization.ts';
+import type { HostParams } from './hostTypes.ts';
+
+const THRESHOLD_STEP = 0.05;
+
+/** For what the panel shows on request: the page listens, so that a key works whether or not the panel has the focus. */
+export const PANEL_REQUEST = 'chromosome-count-panel-request';
+export type PanelRequest = 'help' | 'exclude';
+const askPanel = (request: PanelRequest) => window.dispatchEvent(new CustomEvent(PANEL_REQUEST, { detail: request }));
+
+export function createCommandsModule(host: HostParams, service: ChromosomeCountService) {
+  const toggleMode = (mode: EditMode) => service.setEditMode(service.getState().editMode === mode ? 'select' : mode);
+  const runHost = (command: string) => host.commandsManager.runCommand(command, {}, 'CORNERSTONE');
+  const definitions: Record<string, (options?: never) => unknown> = {
+    enterChromosomeCount: () => {
+      useCountCustomizations(host, service);
+      service.enter();
+    },
+    leaveChromosomeCount: () => service.leave(),
+    countShownCell: () => service.countShown(),
+    countAllCells: () => service.countAll(),
+    cancelCount: () => service.cancel(),
+    acceptCell: () => service.acceptShown(),
+    excludeCell: (options?: { reason?: ExclusionReason; text?: string }) =>
+      options?.reason ? service.excludeShown(options.reason, options.text) : askPanel('exclude'),
+    includeCell: () => service.includeShown(),
+    nextCell: () => service.showNext(1),
+    previousCell: () => service.showNext(-1),
+    nextFlaggedCell: () => service.showNextFlagged(),
+    toggleAddMode: () => toggleMode('add'),
+    toggleRemoveMode: () => toggleMode('remove'),
+    removeChromosome: () => service.removeSelected(),
+    splitChromosome: () => service.splitSelected(),
+    mergeChromosomes: () => service.mergeSelected(),
+    toggleChromosomeBoxes: () => service.changeSettings({ showBoxes: !service.getState().settings.showBoxes }),
+    toggleChromosomeNumbers: () => service.changeSettings({ showNumbers: !service.getState().settings.showNumbers }),
+    raiseThreshold: () => service.setThreshold(service.getState().scoreThreshold + THRESHOLD_STEP),
+    lowerThreshold: () => service.setThreshold(service.getState().scoreThreshold - THRESHOLD_STEP),
+    // Other tools of the host keep their own history: it comes next when the case has nothing to take back.
+    undoChromosomeEdit: () => (service.getState().undoable ? service.undo() : runHost('undo')),
+    redoChromosomeEdit: () => (service.getState().redoable ? service.redo() : runHost('redo')),
+    saveChromosomeCount: () => service.save(),
+    showChromosomeCountHelp: () => askPanel('help'),
+  };
+  return { definitions, defaultContext: 'DEFAULT' };
+}
