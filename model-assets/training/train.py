@@ -3,7 +3,8 @@
     python train.py --data <folder> --run .runs/main [--steps 6000] [--device auto] [--set hnas=off ...]
 
 Every checkpoint holds model, averaged weights, optimizer and step; samples and their order follow from (seed, step), so
-a resumed run sees what an uninterrupted one would have seen. Written while it trains: last.pt, log.jsonl, curves.png.
+a resumed run sees what an uninterrupted one would have seen. Written while it trains: last.pt (every four minutes),
+log.jsonl, curves.png, and preview.png where the data have a validation part.
 """
 from __future__ import annotations
 
@@ -26,9 +27,11 @@ from augment import training_sample
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
+from preview import draw_preview
 from targets import batch_losses
 
 SAVE_EVERY_S = 240
+PREVIEW_EVERY = 1000  # steps
 
 
 def learning_rate(step: int, config: Configuration) -> float:
@@ -137,6 +140,7 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
+    validation = MetaphaseSet(data, "val", run.parent / "cache") if (data / "val.json").exists() else None
     model = DeepACE(config).to(device).to(memory_format=torch.channels_last)
     if initial:
         model.load_state_dict(torch.load(initial, map_location=device)["ema"])
@@ -200,6 +204,9 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
             if log.exists():
                 draw_curves(log, run / "curves.png")
             saved = time.monotonic()
+        if validation and done % PREVIEW_EVERY == 0:
+            precision, recall = draw_preview(model, average.state, validation, run / "preview.png")
+            print(f"preview: precision {precision:.3f} recall {recall:.3f} on the pictured images", flush=True)
     loader.shutdown()
 
 
