@@ -258,6 +258,7 @@ export async function encodeReport(
   { signal, pause = () => new Promise<void>((resolve) => setTimeout(resolve)) }: EncodeOptions = {},
 ): Promise<ArrayBuffer> {
   const writer = new ByteWriter();
+  signal?.throwIfAborted();
   writeFileMeta(writer, dataset);
   let sliceStart = performance.now();
   for (const _ of writeDataset(writer, dataset, 0)) {
