@@ -221,7 +221,10 @@ export class ChromosomeCountService {
 
   /** Called when the mode is entered, or when the panel is first seen in another mode. */
   enter(): void {
-    if (this.#opened) return;
+    if (this.#opened) {
+      this.#equipToolGroup();
+      return;
+    }
     const { servicesManager, extensionManager } = this.#host;
     const { services } = servicesManager;
     const { core, tools } = cornerstoneLibraries(extensionManager);
@@ -241,13 +244,17 @@ export class ChromosomeCountService {
       onImage: imageId => this.#imageShown(imageId),
       onClick: (viewport, point, isMulti) => this.#selectAt(viewport, point, isMulti),
     });
-    const { displaySetService, toolGroupService } = services;
+    const { displaySetService } = services;
     const refresh = () => this.#refreshCells();
     const subscriptions = ['DISPLAY_SETS_ADDED', 'DISPLAY_SETS_CHANGED', 'DISPLAY_SETS_REMOVED'].map(name =>
       displaySetService.subscribe(displaySetService.EVENTS[name], refresh),
     );
     this.#opened = { core, tools, layer, tracking, subscriptions };
-    this.#addTool(core, tools, toolGroupService);
+    const Tool = createChromosomeTool(core, tools, this.#toolHost());
+    // The class of an earlier visit is replaced: a new one must draw for this visit.
+    tools.removeTool(Tool);
+    tools.addTool(Tool);
+    this.#equipToolGroup();
     window.addEventListener('beforeunload', this.#beforeUnload);
     this.#startDetector();
     this.#refreshCells();
@@ -281,12 +288,9 @@ export class ChromosomeCountService {
     return user?.profile?.name ?? user?.profile?.preferred_username ?? readStored(READER_KEY) ?? '';
   }
 
-  #addTool(core: Core, tools: Tools, toolGroupService: HostParams['servicesManager']['services']['toolGroupService']): void {
-    const Tool = createChromosomeTool(core, tools, this.#toolHost());
-    // A second visit must draw with this visit's host, so the class of the first one is replaced.
-    tools.removeTool(Tool);
-    tools.addTool(Tool);
-    const toolGroup = toolGroupService.getToolGroup('default');
+  /** The host makes its tool groups after it has shown the panel, and anew at every visit. */
+  #equipToolGroup(): void {
+    const toolGroup = this.#host.servicesManager.services.toolGroupService.getToolGroup('default');
     if (!toolGroup || toolGroup.hasTool(CHROMOSOME_TOOL)) return;
     toolGroup.addTool(CHROMOSOME_TOOL);
     toolGroup.setToolPassive(CHROMOSOME_TOOL);
@@ -457,6 +461,7 @@ export class ChromosomeCountService {
     if (!caseState) return false;
     try {
       this.#setCase(applyAction(caseState, { ...action, by: this.person(), at: now() } as Action), announcement);
+      if (this.#state.undoable?.seq === this.#state.caseState!.log.at(-1)!.seq) this.#rememberInHost();
       return true;
     } catch (error) {
       this.#notify('warning', 'Not done', messageOf(error));
@@ -464,12 +469,24 @@ export class ChromosomeCountService {
     }
   }
 
+  /** One entry of the host's own history per step of the case: its undo button and keys then do the right thing. */
+  #rememberInHost(): void {
+    const { DefaultHistoryMemo } = this.#opened!.core.utilities.HistoryMemo;
+    const restoreMemo = (isUndo?: boolean) => (isUndo === false ? this.#step('redo', redo, this.#state.redoable) : this.#step('undo', undo, this.#state.undoable));
+    DefaultHistoryMemo.push({ id: newTrackingUID(), operationType: 'chromosomeCount', restoreMemo });
+  }
+
+  /** The latest step in the viewer; steps of an earlier session are in the case alone. */
   undo(): void {
-    this.#step('undo', undo, this.#state.undoable);
+    const history = this.#opened?.core.utilities.HistoryMemo.DefaultHistoryMemo;
+    if (history?.canUndo) history.undo();
+    else this.#step('undo', undo, this.#state.undoable);
   }
 
   redo(): void {
-    this.#step('redo', redo, this.#state.redoable);
+    const history = this.#opened?.core.utilities.HistoryMemo.DefaultHistoryMemo;
+    if (history?.canRedo) history.redo();
+    else this.#step('redo', redo, this.#state.redoable);
   }
 
   #step(word: 'undo' | 'redo', step: typeof undo, edit: Edit | null): void {
@@ -669,6 +686,7 @@ export class ChromosomeCountService {
   // ---- moving about ----
 
   #imageShown(imageId: string | null): void {
+    this.#equipToolGroup();
     const shownCellId = imageId ? this.cellOfImage(imageId) : null;
     if (shownCellId !== this.#state.shownCellId) this.#set({ shownCellId });
   }

@@ -139,7 +139,7 @@ export function createAnnotationLayer({ core, tools, services, onRemovedInHost, 
         if (pending.has(wish.cellId)) break;
       }
     }
-    // One event of this kind lets the stock list read the whole batch again.
+    // `addAnnotation` has entered each box quietly; one event of this kind lets the host's list read the whole batch.
     if (last) core.triggerEvent(eventTarget, Events.ANNOTATION_COMPLETED, { annotation: last });
     render();
   }

@@ -14,7 +14,6 @@ const askPanel = (request: PanelRequest) => window.dispatchEvent(new CustomEvent
 
 export function createCommandsModule(host: HostParams, service: ChromosomeCountService) {
   const toggleMode = (mode: EditMode) => service.setEditMode(service.getState().editMode === mode ? 'select' : mode);
-  const runHost = (command: string) => host.commandsManager.runCommand(command, {}, 'CORNERSTONE');
   const definitions: Record<string, (options?: never) => unknown> = {
     enterChromosomeCount: () => {
       useCountCustomizations(host, service);
@@ -40,9 +39,8 @@ export function createCommandsModule(host: HostParams, service: ChromosomeCountS
     toggleChromosomeNumbers: () => service.changeSettings({ showNumbers: !service.getState().settings.showNumbers }),
     raiseThreshold: () => service.setThreshold(service.getState().scoreThreshold + THRESHOLD_STEP),
     lowerThreshold: () => service.setThreshold(service.getState().scoreThreshold - THRESHOLD_STEP),
-    // Other tools of the host keep their own history: it comes next when the case has nothing to take back.
-    undoChromosomeEdit: () => (service.getState().undoable ? service.undo() : runHost('undo')),
-    redoChromosomeEdit: () => (service.getState().redoable ? service.redo() : runHost('redo')),
+    undoChromosomeEdit: () => service.undo(),
+    redoChromosomeEdit: () => service.redo(),
     saveChromosomeCount: () => service.save(),
     showChromosomeCountHelp: () => askPanel('help'),
   };

@@ -56,6 +56,8 @@ export function useCountCustomizations({ servicesManager }: HostParams, service:
   const { customizationService, cornerstoneViewportService } = servicesManager.services;
   const imageOf = (viewportId: string) => cornerstoneViewportService.getCornerstoneViewport(viewportId)?.getCurrentImageId?.();
   customizationService.setCustomizations({
+    // The host would play the metaphases of a Secondary Capture series as a film.
+    autoCineModalities: { $set: [] },
     'ohif.hotkeyBindings': { $apply: withKeyBindings },
     'viewportOverlay.topRight': {
       $push: [
