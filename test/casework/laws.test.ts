@@ -140,7 +140,7 @@ function walk(each: readonly Step[], visit: (before: CaseState, after: CaseState
 }
 
 const facts = ({ log: _log, ...rest }: CaseState) => rest;
-const assertAlways = (property: fc.IProperty<any>, numRuns = 100) => fc.assert(property, { seed: SEED, numRuns });
+const assertAlways = (property: fc.IProperty<any>, numRuns = 60) => fc.assert(property, { seed: SEED, numRuns });
 
 describe('laws of a case', () => {
   /** The count by a book kept beside the code: how many each accepted action adds, with a stack of its own for undo. */
@@ -208,9 +208,9 @@ describe('laws of a case', () => {
           numUndone++;
         });
       }),
-      100
+      60
     );
-    expect(numUndone).toBeGreaterThan(1000);
+    expect(numUndone).toBeGreaterThan(500);
   });
 
   test('all undos in a row lead back to the case that the model left', () => {
@@ -228,7 +228,7 @@ describe('laws of a case', () => {
         }
         expect(facts(state)).toEqual(facts(countedCase([6, 5, 0])));
       }),
-      100
+      60
     );
   });
 
@@ -236,7 +236,7 @@ describe('laws of a case', () => {
     assertAlways(
       fc.property(steps, each => {
         const end = walk(each, (before, after) => {
-          expect(after.log.slice(0, before.log.length)).toEqual(before.log);
+          expect(before.log.every((edit, i) => after.log[i] === edit)).toBe(true);
           expect(after.log.length).toBe(before.log.length + (after === before ? 0 : 1));
         });
         expect(end.log.map(({ seq }) => seq)).toEqual(end.log.map((_, i) => i + 1));
@@ -244,7 +244,7 @@ describe('laws of a case', () => {
         expect(start.cells).toEqual([]);
         expect(replay(start, end.log)).toEqual(end);
       }),
-      100
+      60
     );
   });
 
@@ -270,7 +270,7 @@ describe('laws of a case', () => {
         });
       })
     );
-    expect(numKept).toBeGreaterThan(100);
+    expect(numKept).toBeGreaterThan(50);
   });
 
   test('no edit but undo and redo takes a box of a person out of the cell: removed ones stay as ghosts', () => {
@@ -283,7 +283,7 @@ describe('laws of a case', () => {
           }
           before.cells.forEach((cell, i) => {
             const ids = new Set(after.cells[i].chromosomes.map(({ id }) => id));
-            cell.chromosomes.filter(({ status }) => status !== 'ai').forEach(({ id }) => expect(ids.has(id)).toBe(true));
+            expect(cell.chromosomes.filter(({ id, status }) => status !== 'ai' && !ids.has(id))).toEqual([]);
           });
         });
       })
@@ -340,7 +340,7 @@ describe('laws of a case', () => {
         const state = walk(each);
         expect(deserialiseCase(serialiseCase(state), { studyInstanceUID: state.studyInstanceUID })).toEqual(state);
       }),
-      100
+      60
     );
   });
 
@@ -351,7 +351,7 @@ describe('laws of a case', () => {
       fc.property(steps, each => {
         walk(each, (before, after, one) => (after === before ? refused : done).add(one.what));
       }),
-      { seed: SEED, numRuns: 100 }
+      { seed: SEED, numRuns: 60 }
     );
     expect([...done].sort()).toEqual([...WHATS].sort());
     expect(refused.size).toBeGreaterThan(WHATS.length - 4);

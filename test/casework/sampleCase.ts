@@ -28,10 +28,10 @@ export const run: Extract<Action, { type: 'recordAiRun' }>['run'] = {
   provider: 'wasm',
 };
 
-/** Boxes of 30 × 50 px in rows of eight, apart from each other and from the edge. */
+/** Places 0 to 111: boxes of 30 × 50 px in rows of eight, apart from each other and from the edge. */
 export function boxAt(place: number): Box {
-  const x = 20 + 70 * (place % 8);
-  const y = 15 + 65 * Math.floor(place / 8);
+  const x = 20 + 70 * (place % 8) + 35 * Math.floor(place / 56);
+  const y = 15 + 65 * (Math.floor(place / 8) % 7);
   return [x, y, x + 30, y + 50];
 }
 

@@ -1,0 +1,123 @@
+import { agreementFigures, countsOf, summariseCase, undo, visibleChromosomes, visibleCounts, type CaseState } from '../../extension/src/casework/index.ts';
+import { act, at, boxAt, checker, deepFreeze, places, reader, reviewedCase, type Unsigned } from './sampleCase.ts';
+
+const start = (state: CaseState, mode: 'blind' | 'open') => act(state, checker, { type: 'startSecondRead', mode });
+/** The checker draws boxes 4 px off those at the places. */
+const drawn = (cellId: string, at: readonly number[]): Unsigned[] =>
+  at.map(place => {
+    const [x0, y0, x1, y1] = boxAt(place);
+    return { type: 'addChromosome', cellId, chromosomeId: `${cellId}.blind.${place}`, box: [x0 + 4, y0 + 4, x1 + 4, y1 + 4] };
+  });
+const check = (cellId: string, typedCount?: number): Unsigned => ({ type: 'checkCell', cellId, ...(typedCount !== undefined && { typedCount }) });
+
+describe('an open second reading', () => {
+  test('one action checks a cell that is right', () => {
+    const state = act(start(reviewedCase([6]), 'open'), checker, check('cell1'));
+    expect(state.cells[0]).toMatchObject({ state: 'checked', checkedBy: checker, checkedAt: at, checkerCount: 6, secondRead: { outcome: 'agreed' } });
+    expect(countsOf(state.cells[0])).toEqual({ ai: 6, reader: 6, checker: 6 });
+  });
+
+  test('shows what the reader left, and takes corrections into the cell when it is checked', () => {
+    const open = start(reviewedCase([6]), 'open');
+    expect(visibleChromosomes(open, 'cell1', 'checker')).toBe(open.cells[0].chromosomes);
+    const edited = act(open, checker, { type: 'removeChromosome', cellId: 'cell1', chromosomeId: 'c1.0' });
+    expect(visibleCounts(edited, 'cell1', 'checker')).toEqual({ ai: 6, reader: 6, checker: 5 });
+    expect(visibleChromosomes(edited, 'cell1', 'reader')).toBe(open.cells[0].chromosomes);
+    const checked = act(edited, checker, check('cell1'));
+    expect(checked.cells[0]).toMatchObject({ state: 'checked', readerCount: 6, checkerCount: 5, secondRead: { outcome: 'checkerTaken' } });
+    expect(summariseCase(checked).distributionText).toBe('5[1]');
+    expect(agreementFigures(checked).differences).toMatchObject([{ cellNumber: 1, readerCount: 6, checkerCount: 5, onlyReader: [{ id: 'c1.0' }], onlyChecker: [] }]);
+  });
+
+  test('a change of mind puts the reader\'s boxes back until the cell is checked again', () => {
+    const checked = act(start(reviewedCase([6]), 'open'), checker, { type: 'removeChromosome', cellId: 'cell1', chromosomeId: 'c1.0' }, check('cell1'));
+    const again = act(checked, checker, { type: 'restoreChromosome', cellId: 'cell1', chromosomeId: 'c1.0' });
+    expect(again.cells[0]).toMatchObject({ state: 'reviewed', readerCount: 6 });
+    expect(again.cells[0].chromosomes.every(({ status }) => status === 'confirmed')).toBe(true);
+    expect(again.cells[0]).not.toHaveProperty('checkerCount');
+  });
+
+  test('an edit by the reader takes both signatures off', () => {
+    const checked = act(start(reviewedCase([6]), 'open'), checker, check('cell1'));
+    const edited = act(checked, reader, { type: 'removeChromosome', cellId: 'cell1', chromosomeId: 'c1.0' });
+    expect(edited.cells[0].state).toBe('counted');
+    expect(countsOf(edited.cells[0])).toEqual({ ai: 6, reader: 5, checker: null });
+    expect(undo(edited, { by: reader, at, cellId: 'cell1' }).cells[0]).toEqual(checked.cells[0]);
+  });
+
+  test('one person may check where the preset allows it', () => {
+    const reviewed = reviewedCase([6]);
+    const alone = act(reviewed, reader, { type: 'changePreset', preset: { ...reviewed.preset, requireSecondPerson: false } });
+    const self = { ...reader, role: 'checker' as const };
+    expect(act(alone, self, { type: 'startSecondRead', mode: 'open' }, check('cell1')).cells[0].state).toBe('checked');
+  });
+});
+
+describe('a blind second reading', () => {
+  test('hides the AI, the reader and their boxes until the cell is finished', () => {
+    const blind = start(reviewedCase([6]), 'blind');
+    expect(visibleChromosomes(blind, 'cell1', 'checker')).toEqual([]);
+    expect(visibleCounts(blind, 'cell1', 'checker')).toEqual({ ai: null, reader: null, checker: null });
+    expect(visibleCounts(blind, 'cell1', 'reader')).toEqual({ ai: 6, reader: 6, checker: null });
+    const finished = act(blind, checker, ...drawn('cell1', places(6)), check('cell1'));
+    expect(visibleCounts(finished, 'cell1', 'checker')).toEqual({ ai: 6, reader: 6, checker: 6 });
+    expect(finished.cells[0]).toMatchObject({ state: 'checked', secondRead: { outcome: 'agreed' } });
+    expect(finished.cells[0].chromosomes).toBe(blind.cells[0].chromosomes);
+  });
+
+  test('the same count of other boxes is a difference, box by box', () => {
+    const state = act(start(reviewedCase([3]), 'blind'), checker, ...drawn('cell1', [1, 2, 40]), check('cell1'));
+    expect(state.cells[0]).toMatchObject({ state: 'reviewed', checkerCount: 3, secondRead: { outcome: 'differs' } });
+    const [difference] = agreementFigures(state).differences;
+    expect(difference.onlyReader.map(({ id }) => id)).toEqual(['c1.0']);
+    expect(difference.onlyChecker.map(({ id }) => id)).toEqual(['cell1.blind.40']);
+    expect(summariseCase(state).nextActions).toContain('decide on 1 cell where the readers differ');
+  });
+
+  test.each([['reader', 'readerKept', 3], ['checker', 'checkerTaken', 2]] as const)('a difference decided for the %s', (take, outcome, count) => {
+    const differing = act(start(reviewedCase([3]), 'blind'), checker, ...drawn('cell1', [1, 2]), check('cell1'));
+    const decided = act(differing, checker, { type: 'resolveCell', cellId: 'cell1', take });
+    expect(decided.cells[0]).toMatchObject({ state: 'checked', readerCount: 3, checkerCount: 2, checkedBy: checker, secondRead: { outcome } });
+    expect(summariseCase(decided).distributionText).toBe(`${count}[1]`);
+    expect(decided.cells[0].secondRead!.readerChromosomes).toHaveLength(3);
+  });
+
+  test('a count typed without boxes', () => {
+    const blind = start(reviewedCase([46, 46]), 'blind');
+    const state = act(blind, checker, check('cell1', 46), check('cell2', 45));
+    expect(state.cells.map(({ state: status, checkerCount }) => [status, checkerCount])).toEqual([['checked', 46], ['reviewed', 45]]);
+    expect(() => act(state, checker, { type: 'resolveCell', cellId: 'cell2', take: 'checker' })).toThrow('got a typed count');
+  });
+
+  test('a new second reading begins without the boxes of the one before', () => {
+    const firstRead = act(start(reviewedCase([3]), 'blind'), checker, ...drawn('cell1', [1]), { type: 'endSecondRead' });
+    const third = { name: 'Third', role: 'checker' as const };
+    const state = deepFreeze(act(firstRead, third, { type: 'startSecondRead', mode: 'blind' }));
+    // The same instant would be the same reading; a reading starts at its own.
+    const later = { ...state, secondRead: { ...state.secondRead!, startedAt: '2026-01-03T00:00:00.000Z' } };
+    expect(visibleChromosomes(later, 'cell1', 'checker')).toEqual([]);
+    expect(visibleChromosomes(firstRead, 'cell1', 'checker')).toBe(firstRead.cells[0].chromosomes);
+  });
+});
+
+describe('agreement figures', () => {
+  test('by hand: 46 46 46 45 45 against 46 46 45 45 45', () => {
+    const blind = start(reviewedCase([46, 46, 46, 45, 45]), 'blind');
+    const state = act(blind, checker, check('cell1', 46), check('cell2', 46), check('cell3', 45), check('cell4', 45), check('cell5', 45));
+    const figures = agreementFigures(state);
+    expect(figures).toMatchObject({ cells: 5, percentAgreement: 0.8, meanAbsoluteDifference: 0.2, meanDifference: -0.2 });
+    // Chance: 3/5 · 2/5 + 2/5 · 3/5 = 0.48.
+    expect(figures.kappa).toBeCloseTo((0.8 - 0.48) / (1 - 0.48), 12);
+    expect(figures.differences.map(({ cellNumber }) => cellNumber)).toEqual([3]);
+  });
+
+  test('without a finished cell there are no figures', () => {
+    expect(agreementFigures(start(reviewedCase([46]), 'open'))).toMatchObject({ cells: 0, percentAgreement: null, kappa: null, meanAbsoluteDifference: null, differences: [] });
+  });
+
+  test('boxes add up to both readers\' counts', () => {
+    const state = act(start(reviewedCase([5]), 'blind'), checker, ...drawn('cell1', [0, 1, 2, 30]), check('cell1'));
+    const { boxesMatched, boxesOnlyReader, boxesOnlyChecker } = agreementFigures(state);
+    expect([boxesMatched, boxesOnlyReader, boxesOnlyChecker]).toEqual([3, 2, 1]);
+  });
+});
