@@ -28,7 +28,11 @@ def iou_with(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 def iou_matrix(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """[N, M]"""
-    return np.stack([iou_with(box, others) for box in boxes]) if len(boxes) else np.zeros((0, len(others)))
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
+    shared = np.maximum(high - low, 0).prod(axis=2)
+    union = box_areas(boxes)[:, None] + box_areas(others)[None] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
 
 
 def hard_nms(boxes, scores, iou_threshold: float, max_detections: int | None = None):
