@@ -36,25 +36,6 @@ declare module 'jpeg-lossless-decoder-js' {
   }
 }
 declare module 'dcmjs' {
-  interface DicomElement {
-    readonly vr: string;
-    readonly Value?: readonly unknown[];
-  }
-  type DicomJson = Record<string, DicomElement>;
-  class DicomDict {
-    constructor(meta: DicomJson);
-    dict: DicomJson;
-    write(): ArrayBuffer;
-  }
-  const dcmjs: {
-    data: {
-      DicomDict: typeof DicomDict;
-      DicomMessage: { readFile(file: ArrayBuffer, options?: { untilTag?: string; includeUntilTagValue?: boolean }): DicomDict };
-      DicomMetaDictionary: {
-        naturalizeDataset(dict: DicomJson): Record<string, unknown>;
-        denaturalizeDataset(dataset: Record<string, unknown>): DicomJson;
-      };
-    };
-  };
+  const dcmjs: any;
   export default dcmjs;
 }

@@ -1,4 +1,3 @@
-import dcmjs from 'dcmjs';
 import { InputError, messageOf } from '../errors.ts';
 import type { Attributes } from './protocol.ts';
 
@@ -6,7 +5,9 @@ import type { Attributes } from './protocol.ts';
  * The attributes of a DICOM instance with the standard's keywords, character sets decoded, without pixel data.
  * @throws InputError `malformed`
  */
-export function readAttributes(bytes: Uint8Array): Attributes {
+export async function readAttributes(bytes: Uint8Array): Promise<Attributes> {
+  // Reports alone need it, and it is slow to load.
+  const { default: dcmjs } = await import('dcmjs');
   const { DicomMessage, DicomMetaDictionary } = dcmjs.data;
   try {
     const copy = bytes.slice().buffer;

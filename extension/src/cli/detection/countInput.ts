@@ -11,7 +11,7 @@ import { maxFileBytes } from '../inputs/workItem.ts';
 import { writeWhole } from '../outputs/atomicFile.ts';
 import { drawCount } from '../outputs/boxPicture.ts';
 import { readAttributes } from './attributes.ts';
-import type { CountRequest, DetectorSettings, FailureResult, FrameResult, InputResult } from './protocol.ts';
+import type { Attributes, CountRequest, DetectorSettings, FailureResult, FrameResult, InputResult } from './protocol.ts';
 
 export interface LoadedModel {
   readonly manifest: Manifest;
@@ -26,13 +26,13 @@ export async function countInput(request: CountRequest, model: LoadedModel, sett
   const failures: FailureResult[] = [];
   const frames: FrameResult[] = [];
   let image: OpenImage;
-  let attributes;
+  let attributes: Attributes | undefined;
   try {
     const bytes = request.bytes ?? await readBytes(request.path!);
     image = await openImage(bytes);
     if (settings.wantsAttributes) {
       if (!image.isDicom) throw new InputError('unsupported', 'a structured report refers to DICOM images, this is none');
-      attributes = readAttributes(bytes);
+      attributes = await readAttributes(bytes);
     }
   } catch (error) {
     return { frames, failures: [failureOf(error)] };

@@ -1,8 +1,4 @@
 // The codecs are those of the viewer (cornerstone's WebAssembly builds), so that the command line sees its pixels.
-import charls from '@cornerstonejs/codec-charls/decodewasmjs';
-import libjpegTurbo from '@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs';
-import openjpeg from '@cornerstonejs/codec-openjpeg/decodewasmjs';
-import openjph from '@cornerstonejs/codec-openjph';
 import { Decoder as JpegLosslessDecoder } from 'jpeg-lossless-decoder-js';
 import { InputError, messageOf } from '../errors.ts';
 import type { DecodedSamples, PixelFormat, StoredValues } from './pixelFormat.ts';
@@ -20,11 +16,12 @@ function once<T>(start: () => Promise<T>): () => Promise<T> {
 /** OpenJPEG tells its progress on stdout, where the results go. */
 const silent = () => ({ print: () => undefined, printErr: () => undefined });
 
+// Each codec is loaded when the first file needs it.
 const decoderClasses: Readonly<Record<'jpeg' | 'jpegLs' | 'jpeg2000' | 'htj2k', () => Promise<DecoderClass>>> = {
-  jpeg: once(async () => (await libjpegTurbo(silent())).JPEGDecoder),
-  jpegLs: once(async () => (await charls(silent())).JpegLSDecoder),
-  jpeg2000: once(async () => (await openjpeg(silent())).J2KDecoder),
-  htj2k: once(async () => (await openjph(silent())).HTJ2KDecoder),
+  jpeg: once(async () => (await (await import('@cornerstonejs/codec-libjpeg-turbo-8bit/decodewasmjs')).default(silent())).JPEGDecoder),
+  jpegLs: once(async () => (await (await import('@cornerstonejs/codec-charls/decodewasmjs')).default(silent())).JpegLSDecoder),
+  jpeg2000: once(async () => (await (await import('@cornerstonejs/codec-openjpeg/decodewasmjs')).default(silent())).J2KDecoder),
+  htj2k: once(async () => (await (await import('@cornerstonejs/codec-openjph')).default(silent())).HTJ2KDecoder),
 };
 
 /**

@@ -1,9 +1,5 @@
-import { randomUUID } from 'node:crypto';
-import dcmjs from 'dcmjs';
-import { applyAction } from '../../casework/actions.ts';
-import { createCase } from '../../casework/case.ts';
-import type { CaseState, NewCell } from '../../casework/types.ts';
-import { writeReport, type Dataset } from '../../report/writeReport.ts';
+import { applyAction, createCase, type CaseState, type NewCell } from '../../casework/index.ts';
+import { encodeReport, newUID, writeReport } from '../../report/index.ts';
 import type { Attributes, DetectorDescription, FrameResult } from '../detection/protocol.ts';
 
 /** One instance of a study and what was counted on its frames. */
@@ -35,7 +31,7 @@ export async function writeStudyReport(instances: readonly CountedInstance[], de
     modalities,
     now,
   });
-  return encode(dataset);
+  return new Uint8Array(await encodeReport(dataset));
 }
 
 function countedCase(instances: readonly CountedInstance[], description: DetectorDescription, at: string): CaseState {
@@ -59,7 +55,7 @@ function countedCase(instances: readonly CountedInstance[], description: Detecto
         elapsedMs: Math.round(frame.elapsedMs),
       },
       detections: frame.boxes.map(([x0, y0, x1, y1, score], box) => ({
-        id: randomUUID(), box: [x0, y0, x1, y1], score, ...(frame.types && { type: frame.types[box] }),
+        id: newUID(), box: [x0, y0, x1, y1], score, ...(frame.types && { type: frame.types[box] }),
       })),
       ...signature,
     });
@@ -91,22 +87,6 @@ function newCell({ attributes }: CountedInstance, { frame, width, height }: Fram
     ...(ContainerIdentifier && { slide: ContainerIdentifier }),
     ...(centre && Number.isFinite(x) && Number.isFinite(y) && { coordinates: { x, y } }),
   };
-}
-
-function encode(dataset: Dataset): Uint8Array {
-  const { DicomDict, DicomMetaDictionary } = dcmjs.data;
-  const { _meta, ...body } = dataset;
-  const meta = {
-    FileMetaInformationVersion: new Uint8Array([0, 1]).buffer,
-    MediaStorageSOPClassUID: body.SOPClassUID,
-    MediaStorageSOPInstanceUID: body.SOPInstanceUID,
-    TransferSyntaxUID: '1.2.840.10008.1.2.1',
-    ImplementationClassUID: '2.25.302431742312853862871420915867402842193',
-    ImplementationVersionName: 'CHROMOSOMECOUNT',
-  };
-  const file = new DicomDict(DicomMetaDictionary.denaturalizeDataset(meta));
-  file.dict = DicomMetaDictionary.denaturalizeDataset(body);
-  return new Uint8Array(file.write());
 }
 
 const text = ({ attributes }: CountedInstance, keyword: string) => String(attributes[keyword] ?? '');
