@@ -59,30 +59,47 @@ function edge(cell: Cell, live: readonly Chromosome[], { edgePx }: FlagThreshold
     : [];
 }
 
-/** Groups of boxes that overlap pairwise or through others, largest first. */
-function groupsOf(live: readonly Chromosome[], minOverlap: number): Chromosome[][] {
-  const group = live.map((_, i) => i);
-  const rootOf = (i: number): number => (group[i] === i ? i : (group[i] = rootOf(group[i])));
-  for (let i = 0; i < live.length; i++) {
-    for (let j = i + 1; j < live.length; j++) {
-      if (overlapOfSmaller(live[i].box, live[j].box) >= minOverlap) {
-        group[rootOf(j)] = rootOf(i);
+interface Overlap {
+  readonly i: number;
+  readonly j: number;
+  readonly fraction: number;
+}
+
+/** Pairs of boxes that overlap by `minFraction` of the smaller one or more; swept from left to right. */
+function overlapsOf(live: readonly Chromosome[], minFraction: number): Overlap[] {
+  const fromLeft = live.map((_, i) => i).sort((a, b) => live[a].box[0] - live[b].box[0]);
+  const overlaps: Overlap[] = [];
+  fromLeft.forEach((i, place) => {
+    for (let next = place + 1; next < fromLeft.length && live[fromLeft[next]].box[0] < live[i].box[2]; next++) {
+      const j = fromLeft[next];
+      const fraction = overlapOfSmaller(live[i].box, live[j].box);
+      if (fraction >= minFraction) {
+        overlaps.push({ i, j, fraction });
       }
     }
-  }
+  });
+  return overlaps;
+}
+
+/** Groups of boxes that overlap one another directly or through others, largest first. */
+function groupsOf(live: readonly Chromosome[], overlaps: readonly Overlap[]): Chromosome[][] {
+  const group = live.map((_, i) => i);
+  const rootOf = (i: number): number => (group[i] === i ? i : (group[i] = rootOf(group[i])));
+  overlaps.forEach(({ i, j }) => (group[rootOf(j)] = rootOf(i)));
   const members = new Map<number, Chromosome[]>();
   live.forEach((chromosome, i) => members.set(rootOf(i), [...(members.get(rootOf(i)) ?? []), chromosome]));
   return [...members.values()].filter(({ length }) => length > 1).sort((a, b) => b.length - a.length);
 }
 
 function touching(live: readonly Chromosome[], thresholds: FlagThresholds): RiskFlag[] {
-  const crossing = groupsOf(live, thresholds.crossing);
+  const overlaps = overlapsOf(live, thresholds.touching);
+  const crossing = groupsOf(live, overlaps.filter(({ fraction }) => fraction >= thresholds.crossing));
   if (crossing.length > 0) {
     const isLarge = crossing[0].length >= LARGE_GROUP;
     const text = `${plural(crossing.length, 'group')} of crossing chromosomes, the largest of ${crossing[0].length}.`;
     return [flag('touching', isLarge ? 'medium' : 'low', text, crossing.flat())];
   }
-  const groups = groupsOf(live, thresholds.touching);
+  const groups = groupsOf(live, overlaps);
   return groups.length > 0
     ? [flag('touching', 'low', `${plural(groups.length, 'group')} of touching chromosomes, the largest of ${groups[0].length}.`, groups.flat())]
     : [];
