@@ -42,7 +42,7 @@ function Content() {
           <div className="cc-top">
             <CountButtons />
             <RestoreBanner />
-            <ShownCell />
+            <ShownCell isCompact={tab !== 'cells'} />
           </div>
           <Tabs tab={tab} onChange={setTab} />
           <div className="cc-body" role="tabpanel" id={`cc-panel-${tab}`} aria-labelledby={`cc-tab-${tab}`} tabIndex={tab === 'cells' ? undefined : 0}>

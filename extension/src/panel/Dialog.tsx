@@ -10,15 +10,22 @@ interface DialogProps {
 /** The browser's own modal dialog: focus stays inside, Escape closes, focus goes back. */
 export function Dialog({ isOpen, title, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
-    if (isOpen && !dialog.current?.open) dialog.current?.showModal();
+    if (isOpen && !dialog.current?.open) {
+      dialog.current?.showModal();
+      // The reader begins at the top, not at the first button, which may lie below.
+      heading.current?.focus();
+    }
     if (!isOpen && dialog.current?.open) dialog.current.close();
   }, [isOpen]);
   return (
     <dialog ref={dialog} aria-label={title} onClose={onClose}>
       {isOpen && (
         <>
-          <h2>{title}</h2>
+          <h2 tabIndex={-1} ref={heading}>
+            {title}
+          </h2>
           {children}
         </>
       )}

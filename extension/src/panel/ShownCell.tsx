@@ -11,7 +11,8 @@ const MODES: readonly { mode: EditMode; label: string; hint: string }[] = [
   { mode: 'remove', label: '− Remove', hint: 'Click a box to remove it, or drag around several (D)' },
 ];
 
-export function ShownCell() {
+/** @param isCompact the figures alone, where another tab needs the room */
+export function ShownCell({ isCompact = false }: { isCompact?: boolean }) {
   const { state } = useCount();
   const cell = state.caseState?.cells.find(({ id }) => id === state.shownCellId);
   if (!cell) {
@@ -21,10 +22,10 @@ export function ShownCell() {
       </div>
     );
   }
-  return <CellCard cell={cell} />;
+  return <CellCard cell={cell} isCompact={isCompact} />;
 }
 
-function CellCard({ cell }: { cell: Cell }) {
+function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
   const { state, service, run } = useCount();
   const { caseState, cellErrors, flags, editMode, undoable, redoable } = state;
   const { role } = service.person();
@@ -34,8 +35,8 @@ function CellCard({ cell }: { cell: Cell }) {
   const isExcluded = cell.state === 'excluded';
   const isCounted = cell.state !== 'notCounted' && !isExcluded;
   const isChecking = role === 'checker';
-  const hint = isCounted && !isChecking ? typeHint(cell, caseState!.preset) : null;
-  const shownFlags = isChecking ? [] : (flags.get(cell.id) ?? []);
+  const hint = isCounted && !isChecking && !isCompact ? typeHint(cell, caseState!.preset) : null;
+  const shownFlags = isChecking || isCompact ? [] : (flags.get(cell.id) ?? []);
   return (
     <div className="cc-card" aria-label={`Cell ${cell.cellNumber}`}>
       <div className="cc-row">
@@ -75,7 +76,7 @@ function CellCard({ cell }: { cell: Cell }) {
       )}
       {hint && <p className="cc-small cc-dim">{hint.text}</p>}
       {cell.proposal && <ProposalLine cell={cell} />}
-      {isExcluded ? (
+      {isCompact ? null : isExcluded ? (
         <button type="button" onClick={() => run('includeCell')}>
           Include this cell again
         </button>

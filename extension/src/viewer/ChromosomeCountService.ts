@@ -1033,7 +1033,7 @@ export class ChromosomeCountService {
   #notify(type: 'info' | 'warning' | 'error', title: string, message: string): void {
     if (type === 'error') console.error(`Chromosome count: ${title}: ${message}`);
     this.#set({ announcement: `${title}: ${message}` });
-    this.#host.servicesManager.services.uiNotificationService.show({ id: `chromosome-count-${title}`, title, message, type, duration: 6000 });
+    this.#host.servicesManager.services.uiNotificationService.show({ id: `chromosome-count-${title}`, title, message, type, duration: 6000, position: 'bottom-left' });
   }
 }
 

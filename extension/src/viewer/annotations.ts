@@ -45,6 +45,14 @@ export interface AnnotationLayerOptions {
 
 const isSameBox = (a: Box, b: Box): boolean => a.every((value, i) => value === b[i]);
 
+/** Rows from top to bottom, in each from left to right, so that a number is found where one looks for it. */
+function inReadingOrder(chromosomes: readonly Chromosome[]): readonly Chromosome[] {
+  const heights = chromosomes.map(({ box }) => box[3] - box[1]).sort((a, b) => a - b);
+  const rowHeight = 2 * (heights[Math.floor(heights.length / 2)] ?? 1);
+  const rowOf = ({ box }: Chromosome) => Math.floor((box[1] + box[3]) / 2 / rowHeight);
+  return [...chromosomes].sort((a, b) => rowOf(a) - rowOf(b) || a.box[0] - b.box[0]);
+}
+
 const yieldToHost = (): Promise<void> => new Promise(resolve => setTimeout(resolve));
 
 export function createAnnotationLayer({ core, tools, services, onRemovedInHost, isLive }: AnnotationLayerOptions): AnnotationLayer {
@@ -82,7 +90,6 @@ export function createAnnotationLayer({ core, tools, services, onRemovedInHost, 
     if (existing) {
       existing.data.handles!.points = points as never;
       Object.assign(existing.data, { chromosome: data, label, cachedStats });
-      core.triggerEvent(eventTarget, Events.ANNOTATION_MODIFIED, { annotation: existing });
       return existing;
     }
     const instance = core.metaData.get('instance', imageId) as Instance;
@@ -117,7 +124,7 @@ export function createAnnotationLayer({ core, tools, services, onRemovedInHost, 
 
   /** One cell; ends early when it is asked for anew meanwhile. */
   async function putCell(wish: ShownCell): Promise<void> {
-    const live = wish.chromosomes.filter(chromosome => chromosome.status !== 'removed');
+    const live = inReadingOrder(wish.chromosomes.filter(chromosome => chromosome.status !== 'removed'));
     const liveIds = new Set(live.map(chromosome => chromosome.id));
     for (const [id, at] of [...shown]) {
       if (at.cellId !== wish.cellId || liveIds.has(id)) continue;

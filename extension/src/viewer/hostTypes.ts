@@ -107,7 +107,14 @@ export interface Services {
     getCustomization(id: string): unknown;
   };
   uiNotificationService: {
-    show(notification: { id?: string; title: string; message: string; type?: 'info' | 'success' | 'warning' | 'error'; duration?: number }): string;
+    show(notification: {
+      id?: string;
+      title: string;
+      message: string;
+      type?: 'info' | 'success' | 'warning' | 'error';
+      duration?: number;
+      position?: string;
+    }): string;
   };
   userAuthenticationService: { getUser?(): unknown };
   [name: string]: unknown;
