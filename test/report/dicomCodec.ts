@@ -15,8 +15,10 @@ ReadBufferStream.prototype.more = function (length: number) {
 
 /** As the host's store encodes a naturalised dataset. */
 export function encodeWithDcmjs(dataset: Readonly<Dataset>): ArrayBuffer {
+  const { FileMetaInformationVersion } = dataset._meta as Record<string, { Value: unknown }>;
   const file = new DicomDict(
     DicomMetaDictionary.denaturalizeDataset({
+      FileMetaInformationVersion: FileMetaInformationVersion.Value,
       MediaStorageSOPClassUID: dataset.SOPClassUID,
       MediaStorageSOPInstanceUID: dataset.SOPInstanceUID,
       TransferSyntaxUID: '1.2.840.10008.1.2.1',

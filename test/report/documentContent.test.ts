@@ -34,7 +34,7 @@ describe('flags', () => {
     expect(report.VerifyingObserverSequence).toBeUndefined();
   });
 
-  it('a case checked by a second person is verified and names that person in both places', async () => {
+  it('a case checked by a second person is verified and names that person, while the reader stays the observer', async () => {
     const report = await written(reportCase({ progress: 'checked' }));
     expect(report).toMatchObject({ CompletionFlag: 'COMPLETE', VerificationFlag: 'VERIFIED', PreliminaryFlag: 'FINAL' });
     const [verifier, ...more] = toArray(report.VerifyingObserverSequence);
@@ -42,7 +42,7 @@ describe('flags', () => {
     expect(toArray(verifier.VerifyingObserverName)[0].Alphabetic).toBe('Checker^Karl');
     expect(verifier.VerifyingOrganization).toBe('Institut für Humangenetik');
     expect(verifier.VerificationDateTime).toMatch(/^20261123\d{6}\.\d{6} ?$/);
-    expect(childrenOf(report, 'Person Observer\'s Role in this Procedure').map(code)).toEqual(['Recording', 'Verifying']);
+    expect(childrenOf(report, 'Person Observer\'s Role in this Procedure').map(code)).toEqual(['Recording']);
   });
 
   it('the reviewer\'s own check verifies nothing', () => {

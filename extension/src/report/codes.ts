@@ -43,7 +43,6 @@ export const DCM = {
   personObserverOrganization: dcm('121009', 'Person Observer\'s Organization Name'),
   personObserverRole: dcm('121011', 'Person Observer\'s Role in this Procedure'),
   recording: dcm('121097', 'Recording'),
-  verifying: dcm('121098', 'Verifying'),
   deviceObserverUID: dcm('121012', 'Device Observer UID'),
   deviceObserverName: dcm('121013', 'Device Observer Name'),
   deviceObserverManufacturer: dcm('121014', 'Device Observer Manufacturer'),

@@ -128,6 +128,9 @@ export function isOwnReport(dataset: Readonly<Dataset>): boolean {
   return items(dataset.ContentSequence).some((item) => named(item, LOCAL.caseRecord));
 }
 
+/** The digits of a date or time, filled up to compare as text: "1015" and "101500.5" are of one clock. */
+const digits = (value: string, length: number) => value.replace(/\D/g, '').padEnd(length, '0').slice(0, length);
+
 /**
  * Reports of a study, newest first: the first opens, the others are listed. A report that a later one names as its
  * predecessor comes after it whatever the clocks say; otherwise content date and time decide, then instance number.
@@ -135,7 +138,7 @@ export function isOwnReport(dataset: Readonly<Dataset>): boolean {
 export function newestFirst<T extends Readonly<Dataset>>(datasets: readonly T[]): T[] {
   const entries = datasets.map((dataset) => ({ dataset, document: reportDocument(dataset) }));
   const age = ({ document }: (typeof entries)[number]) =>
-    `${document.contentDate.padEnd(8, '0')}${document.contentTime.padEnd(13, '0')}${String(document.instanceNumber).padStart(12, '0')}${document.sopInstanceUID}`;
+    `${digits(document.contentDate, 8)}${digits(document.contentTime, 12)}${String(document.instanceNumber).padStart(12, '0')}${document.sopInstanceUID}`;
   entries.sort((a, b) => (age(a) < age(b) ? 1 : age(a) > age(b) ? -1 : 0));
   const sorted: T[] = [];
   const open = new Set(entries);

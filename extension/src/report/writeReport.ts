@@ -188,7 +188,7 @@ function chromosomeGroup(cell: Cell, chromosome: Chromosome, place: number, refe
   );
 }
 
-function personObserver({ name, organization }: Observer, role: Code): ContentItem[] {
+function personObserver({ name, organization }: Observer): ContentItem[] {
   const context: { relationship: RelationshipType } = { relationship: 'HAS OBS CONTEXT' };
   const named = person(DCM.personObserverName, name, context);
   if (!named) return [];
@@ -196,7 +196,7 @@ function personObserver({ name, organization }: Observer, role: Code): ContentIt
     code(DCM.observerType, DCM.person, context),
     named,
     organization && text(DCM.personObserverOrganization, organization, context),
-    code(DCM.personObserverRole, role, context),
+    code(DCM.personObserverRole, DCM.recording, context),
   ]);
 }
 
@@ -366,8 +366,8 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
 
   const content: ContentItem[] = [
     code(DCM.languageOfContent, LANGUAGE_EN_US, { relationship: 'HAS CONCEPT MOD' }),
-    ...personObserver(observer, DCM.recording),
-    ...verifiers.flatMap(({ name }) => personObserver({ name }, DCM.verifying)),
+    // The one who saves; verifiers are in Verifying Observer Sequence, and template validators allow one person here.
+    ...personObserver(observer),
     ...deviceObserver(device),
     ...(specimen ? specimenSubject(specimen) : []),
     code(DCM.procedureReported, SCT.imagingProcedure, { relationship: 'HAS CONCEPT MOD' }),
@@ -380,7 +380,11 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
 
   const author = personName(observer.name);
   return {
-    _meta: { TransferSyntaxUID: { vr: 'UI', Value: ['1.2.840.10008.1.2.1'] } },
+    // Read by the host's own encoder only.
+    _meta: {
+      FileMetaInformationVersion: { vr: 'OB', Value: [Uint8Array.of(0, 1).buffer] },
+      TransferSyntaxUID: { vr: 'UI', Value: ['1.2.840.10008.1.2.1'] },
+    },
     SpecificCharacterSet: 'ISO_IR 192',
     InstanceCreationDate: dicomDate(now),
     InstanceCreationTime: dicomTime(now),
