@@ -67,6 +67,13 @@ describe('figures', () => {
     expect(evaluateDetections([image([a, b], found(a, 0.9), found(c, 0.8), found(b, 0.7))], 0.5).map50).toBeCloseTo(1 / 2 + 1 / 3, 12);
   });
 
+  test('boxes of one score enter the curve together', () => {
+    // Whichever comes first: after both the precision is 1/2.
+    for (const detections of [[found(a, 0.9), found(c, 0.9)], [found(c, 0.9), found(a, 0.9)]]) {
+      expect(evaluateDetections([image([a], ...detections)], 0.5).map50).toBe(0.5);
+    }
+  });
+
   test('mAP75 wants a tighter box', () => {
     const loose: Box = [0, 0, 40, 16];
     const metrics = evaluateDetections([image([a], found(loose, 0.9))], 0.5);
@@ -78,9 +85,9 @@ describe('figures', () => {
     expect(fppiPoints).toHaveLength(9);
     expect(fppiPoints[0]).toBeCloseTo(0.01, 12);
     expect(fppiPoints[8]).toBe(1);
-    // One image: the first false positive is FPPI 1. Before it half of the truths are found, up to it all.
+    // One image: its false positive is FPPI 1. Before it half of the truths are found; at FPPI 1 all of them, a miss
+    // rate of 0 that is floored at 1e-10.
     const one = image([a, b], found(a, 0.9), found(c, 0.8), found(b, 0.7));
-    // At FPPI 1 the second false positive is not reached, so the miss rate is 0, floored at 1e-10.
     expect(evaluateDetections([one], 0.5).mr2).toBeCloseTo(Math.exp((8 * Math.log(0.5) + Math.log(1e-10)) / 9), 12);
     expect(evaluateDetections([image([a, b], found(c, 0.9))], 0.5).mr2).toBe(1);
   });

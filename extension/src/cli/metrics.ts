@@ -135,55 +135,52 @@ function ratios({ truePositives: tp, falsePositives: fp, falseNegatives: fn }: T
   return { acc: tp / (tp + fp + fn), precision: tp / (tp + fp), recall: tp / (tp + fn), f1: (2 * tp) / (2 * tp + fp + fn) };
 }
 
-/** Detections of all images by descending score; precision and recall after each. */
+/** Detections of all images by descending score: cumulated true and false positives after each different score. */
 interface RankedCurve {
-  readonly isTruePositive: readonly boolean[];
+  readonly truePositives: readonly number[];
+  readonly falsePositives: readonly number[];
   readonly truths: number;
 }
 
 function rankedCurve(images: readonly EvaluatedImage[], iouThreshold: number): RankedCurve {
   const ranked = images.flatMap((image) => {
     const { isTruePositive } = assignDetections(image, iouThreshold);
-    return image.detections.map(({ score }, i) => ({ score, isTruePositive: isTruePositive[i] === 1 }));
+    return image.detections.map(({ score }, i) => ({ score, isTrue: isTruePositive[i] === 1 }));
   });
   ranked.sort((a, b) => b.score - a.score);
-  return { isTruePositive: ranked.map((entry) => entry.isTruePositive), truths: images.reduce((n, { truth }) => n + truth.length, 0) };
+  const truePositives: number[] = [];
+  const falsePositives: number[] = [];
+  let numTrue = 0;
+  ranked.forEach(({ score, isTrue }, i) => {
+    if (isTrue) numTrue++;
+    // Boxes of one score enter together: the score tells no order among them.
+    if (ranked[i + 1]?.score === score) return;
+    truePositives.push(numTrue);
+    falsePositives.push(i + 1 - numTrue);
+  });
+  return { truePositives, falsePositives, truths: images.reduce((n, { truth }) => n + truth.length, 0) };
 }
 
 /** Area under the curve with precision made monotone, all points (PASCAL VOC 2010). */
-function averagePrecision({ isTruePositive, truths }: RankedCurve): number {
+function averagePrecision({ truePositives, falsePositives, truths }: RankedCurve): number {
   if (truths === 0) return NaN;
-  const precisions: number[] = [];
-  let truePositives = 0;
-  isTruePositive.forEach((isTrue, i) => {
-    if (!isTrue) return;
-    truePositives++;
-    precisions.push(truePositives / (i + 1));
-  });
   let area = 0;
   let highest = 0;
-  for (let i = precisions.length - 1; i >= 0; i--) {
-    highest = Math.max(highest, precisions[i]);
-    area += highest / truths;
+  for (let i = truePositives.length - 1; i >= 0; i--) {
+    highest = Math.max(highest, truePositives[i] / (truePositives[i] + falsePositives[i]));
+    area += (highest * (truePositives[i] - (truePositives[i - 1] ?? 0))) / truths;
   }
   return area;
 }
 
-/** Dollár et al.: the miss rate at each point is that of the last detection at or below its FPPI, 1 where there is none. */
-function logAverageMissRate({ isTruePositive, truths }: RankedCurve, numImages: number): number {
+/** Dollár et al.: at each point the lowest miss rate reached without exceeding its FPPI, 1 where the curve starts later. */
+function logAverageMissRate({ truePositives, falsePositives, truths }: RankedCurve, numImages: number): number {
   if (truths === 0) return NaN;
-  let logSum = 0;
-  for (const point of fppiPoints) {
-    let truePositives = 0;
-    let falsePositives = 0;
-    for (const isTrue of isTruePositive) {
-      if (!isTrue && (falsePositives + 1) / numImages > point) break;
-      if (isTrue) truePositives++;
-      else falsePositives++;
-    }
-    logSum += Math.log(Math.max(missRateFloor, 1 - truePositives / truths));
-  }
-  return Math.exp(logSum / fppiPoints.length);
+  const logs = fppiPoints.map((point) => {
+    const last = falsePositives.filter((count) => count / numImages <= point).length - 1;
+    return Math.log(Math.max(missRateFloor, 1 - (truePositives[last] ?? 0) / truths));
+  });
+  return Math.exp(logs.reduce((a, b) => a + b, 0) / logs.length);
 }
 
 /** III-F: truths of which other truths cover half or more; the sum of IoG(other, this) decides. */
