@@ -24,19 +24,23 @@ export function decayNms(
   const decayed = Float64Array.from(scores);
   const remaining = new Int32Array(scores.length);
   let numRemaining = 0;
-  for (let i = 0; i < scores.length; i++) if (scores[i] >= scoreFloor) remaining[numRemaining++] = i;
+  let best = -1;
+  for (let i = 0; i < scores.length; i++) {
+    if (!(scores[i] >= scoreFloor)) continue;
+    remaining[numRemaining++] = i;
+    if (best < 0 || decayed[i] > decayed[best]) best = i;
+  }
   const numSelectable = Math.min(numRemaining, maxDetections);
   const indices = new Int32Array(numSelectable);
   const selectedScores = new Float64Array(numSelectable);
   let numSelected = 0;
-  while (numRemaining > 0 && numSelected < numSelectable) {
-    let best = 0;
-    for (let r = 1; r < numRemaining; r++) if (decayed[remaining[r]] > decayed[remaining[best]]) best = r;
-    const selected = remaining[best];
+  while (best >= 0 && numSelected < numSelectable) {
+    const selected = best;
     indices[numSelected] = selected;
     selectedScores[numSelected++] = decayed[selected];
-    // Compacts what is left in its order, so that ties go on to be won by the lower index.
+    // One pass decays, compacts what is left in its order (ties go to the lower index) and finds the next best.
     let numLeft = 0;
+    best = -1;
     for (let r = 0; r < numRemaining; r++) {
       const i = remaining[r];
       if (i === selected) continue;
@@ -46,6 +50,7 @@ export function decayNms(
         if (decayed[i] < scoreFloor) continue;
       }
       remaining[numLeft++] = i;
+      if (best < 0 || decayed[i] > decayed[best]) best = i;
     }
     numRemaining = numLeft;
   }

@@ -1,0 +1,149 @@
+/**
+ * How long the parts of the detector take that run in TypeScript, and the whole of it under node.
+ *
+ *   node test/bench/detection.bench.mjs [--model model-assets/deepacev2-r18h] [--threads 2] [--json]
+ *
+ * Median and best of repeated warm runs (the best is what a busy machine would have taken alone). The inputs are drawn here with a fixed seed; nothing is downloaded.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const { values: options } = parseArgs({
+  options: {
+    model: { type: 'string', default: join(root, 'model-assets', 'deepacev2-r18h') },
+    threads: { type: 'string', default: '2' },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+/** The rooms as they are, bundled where node resolves the native runtime from. */
+async function loadRooms() {
+  const folder = await mkdtemp(join(root, 'node_modules', '.bench-'));
+  try {
+    const outfile = join(folder, 'rooms.mjs');
+    const entry = ['embeddingNms', 'softNms', 'nms', 'proposals', 'detectChromosomes', 'selectDetections']
+      .map(name => `export * from './extension/src/detection/${name}.ts';`)
+      .concat("export * from './extension/src/inference/nodeStages.ts';");
+    await build({
+      stdin: { contents: entry.join('\n'), resolveDir: root, loader: 'ts' },
+      outfile,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      packages: 'external',
+    });
+    return await import(pathToFileURL(outfile).href);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Uniform numbers in [0, 1) from a seed (mulberry32). */
+function uniform(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** 300 candidates as a crowded cell gives them: 46 chromosomes, six or seven jittered boxes of each. */
+function crowdedCell() {
+  const random = uniform(1);
+  const boxes = new Float32Array(1200);
+  const scores = new Float32Array(300);
+  const embeddings = new Float32Array(300);
+  for (let i = 0; i < 300; i++) {
+    const chromosome = i % 46;
+    const x = (chromosome % 7) * 45 + random() * 8;
+    const y = Math.floor(chromosome / 7) * 50 + random() * 8;
+    boxes.set([x, y, x + 40 + random() * 20, y + 45 + random() * 20], i * 4);
+    scores[i] = 1 - random() * 0.9;
+    embeddings[i] = (chromosome % 5) + random() * 0.2;
+  }
+  return { boxes, scores, embeddings };
+}
+
+/** Dense output of a frame of this size: 36 anchors a place, few of them likely. */
+function denseOutput(width, height) {
+  const random = uniform(2);
+  const rows = height / 8;
+  const cols = width / 8;
+  const objectness = Float32Array.from({ length: 36 * rows * cols }, () => random() * 12 - 10);
+  const deltas = Float32Array.from({ length: 144 * rows * cols }, () => random() * 0.4 - 0.2);
+  return { rows, cols, objectness, deltas };
+}
+
+/** Bright ground with 46 dark strips. */
+function frame(width, height) {
+  const random = uniform(3);
+  const data = new Uint8Array(width * height).fill(228);
+  for (let i = 0; i < 46; i++) {
+    const x0 = Math.floor(width * (0.3 + 0.35 * random()));
+    const y0 = Math.floor(height * (0.25 + 0.45 * random()));
+    const isTall = random() < 0.5;
+    const length = Math.round(width / 16);
+    const [w, h] = isTall ? [Math.round(length / 4), length] : [length, Math.round(length / 4)];
+    for (let y = y0; y < Math.min(y0 + h, height); y++) data.fill(90, y * width + x0, y * width + Math.min(x0 + w, width));
+  }
+  return { width, height, data };
+}
+
+async function timesMs(run, repeats) {
+  for (let i = 0; i < Math.ceil(repeats / 5); i++) await run();
+  const times = [];
+  for (let i = 0; i < repeats; i++) {
+    const startedAt = performance.now();
+    await run();
+    times.push(performance.now() - startedAt);
+  }
+  times.sort((a, b) => a - b);
+  return { ms: times[repeats >> 1], bestMs: times[0] };
+}
+
+const rooms = await loadRooms();
+const node = await rooms.createNodeStages(options.model, { numThreads: Number(options.threads) });
+const { manifest, stages, provider } = node;
+const { eg, soft, hard } = manifest.suppression;
+const limits = { scoreFloor: 0.01, maxDetections: 200 };
+const cell = crowdedCell();
+const small = denseOutput(800, 608);
+const large = denseOutput(1600, 1216);
+const results = [];
+const measure = async (name, limitMs, repeats, run) => results.push({ name, limitMs, ...(await timesMs(run, repeats)) });
+
+await measure('EG-NMS, 300 candidates', 0.5, 500, () =>
+  rooms.embeddingNms(cell.boxes, cell.scores, cell.embeddings, { ...eg, ...limits }));
+await measure('Soft-NMS, 300 candidates', null, 500, () => rooms.softNms(cell.boxes, cell.scores, { ...soft, ...limits }));
+await measure('NMS, 300 candidates', null, 500, () => rooms.nms(cell.boxes, hard.iou));
+await measure('proposals, 800×608', null, 30, () => rooms.selectProposals(small, 800, 608, manifest));
+await measure('proposals, 1600×1216', null, 20, () => rooms.selectProposals(large, 1600, 1216, manifest));
+for (const [width, height] of [[800, 600], [1600, 1200]]) {
+  const image = frame(width, height);
+  const { candidates, networkScale, region } = await rooms.detectChromosomes(image, manifest, stages);
+  const [x0, y0, x1, y1] = region;
+  const fed = `${Math.round((x1 - x0) * networkScale)}×${Math.round((y1 - y0) * networkScale)} fed`;
+  await measure(`pipeline ${width}×${height}, ${fed}, ${provider} ${options.threads} threads`, null, 5, () =>
+    rooms.detectChromosomes(image, manifest, stages));
+  await measure(`suppression and threshold, ${candidates.numCandidates} candidates of it`, null, 100, () =>
+    rooms.selectDetections(candidates, manifest));
+}
+await stages.dispose();
+
+if (options.json) {
+  console.log(JSON.stringify({ cpu: cpus()[0]?.model, cores: cpus().length, model: manifest.id, version: manifest.version, results }));
+} else {
+  console.log(`${manifest.id} ${manifest.version}, node ${process.version}, ${cpus().length} cores`);
+  for (const { name, ms, bestMs, limitMs } of results) {
+    const verdict = limitMs === null ? '' : `  (must: ${limitMs} ms${ms <= limitMs ? '' : ', MISSED'})`;
+    console.log(`${ms.toFixed(3).padStart(10)} ms (best ${bestMs.toFixed(3)})  ${name}${verdict}`);
+  }
+}
+if (results.some(({ ms, limitMs }) => limitMs !== null && ms > limitMs)) process.exitCode = 1;
