@@ -18,13 +18,14 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.measure import label, regionprops
-from skimage.morphology import remove_small_objects, skeletonize
+from skimage.morphology import skeletonize
 
 from dataset import DataError, MetaphaseSet
 from evaluate import progress, spread_indices
 from preprocess import measure_tone
 
 NEIGHBOURS = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]])
+MIN_AREA = 30  # px
 MIN_AREA_SHARE = 0.15  # of the median component: smaller ones are dust
 MAX_AREA_SHARE = 25.0  # larger ones that are also compact are nuclei
 NUCLEUS_SOLIDITY = 0.85
@@ -57,14 +58,14 @@ def count_chromosomes(gray: np.ndarray) -> int:
         return 0
     smooth = ndimage.gaussian_filter(dark.astype(np.float64), 1.0)
     mask = smooth < threshold_otsu(smooth)
-    areas = [r.area for r in regionprops(label(mask)) if r.area >= 30]
+    areas = [r.area for r in regionprops(label(mask)) if r.area >= MIN_AREA]
     if not areas:
         return 0
     median = float(np.median(areas))
-    mask = remove_small_objects(mask, max(30, int(MIN_AREA_SHARE * median)))
-    components = label(mask)
     count = 0
-    for region in regionprops(components):
+    for region in regionprops(label(mask)):
+        if region.area < max(MIN_AREA, MIN_AREA_SHARE * median):
+            continue
         if region.area > MAX_AREA_SHARE * median or (region.area > 3 * median and region.solidity > NUCLEUS_SOLIDITY):
             continue
         body = np.pad(region.image, 1)
