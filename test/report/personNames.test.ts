@@ -21,7 +21,7 @@ const NAMES = {
 describe('names of every character set', () => {
   it.each(Object.entries(NAMES))('%s comes back unchanged as patient, reader, checker and physician', async (_, name) => {
     const text = personNameText(name);
-    const state = reportCase({ progress: 'checked', numCells: 1, reader: text, checker: `${name.Alphabetic ?? 'X'}^zwei` });
+    const state = reportCase({ progress: 'checked', numCells: 1, reader: text, checker: `${text.split('=')[0] || 'X'}^zwei` });
     const study = { ...STUDY, PatientName: [name], ReferringPhysicianName: text };
     const dataset = await writeReport(state, { ...CONTEXT, study, observer: { name: text, organization: 'Институт 研究所 ÄÖ' } });
     for (const bytes of [await encodeReport(dataset), encodeWithDcmjs(dataset)]) {
