@@ -91,10 +91,14 @@ function gaussianBlur(source, width, height, sigma) {
   const sum = kernel.reduce((a, b) => a + b, 0);
   const rows = new Float32Array(source.length);
   const out = new Float32Array(source.length);
+  const padded = new Float32Array(width + 2 * radius);
   for (let y = 0; y < height; y++) {
+    const row = source.subarray(y * width, (y + 1) * width);
+    padded.fill(row[0], 0, radius).fill(row[width - 1], radius + width);
+    padded.set(row, radius);
     for (let x = 0; x < width; x++) {
       let total = 0;
-      for (let k = -radius; k <= radius; k++) total += kernel[k + radius] * source[y * width + Math.min(width - 1, Math.max(0, x + k))];
+      for (let k = 0; k < kernel.length; k++) total += kernel[k] * padded[x + k];
       rows[y * width + x] = total / sum;
     }
   }

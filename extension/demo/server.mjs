@@ -45,6 +45,13 @@ function contentSecurityPolicy(indexHtml) {
   ].join('; ');
 }
 
+/**
+ * The policy of the viewer's own workers, which a browser takes from the worker script's answer: the host's JPEG 2000
+ * and HTJ2K decoders are built with Emscripten's embind, which compiles its call wrappers from strings. Pages and the
+ * plugin's worker keep the strict policy.
+ */
+const workerPolicy = policy => policy.replace("'wasm-unsafe-eval'", "'wasm-unsafe-eval' 'unsafe-eval'");
+
 function plainAnswer(response, status, text) {
   response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': Buffer.byteLength(text) });
   response.end(text);
@@ -157,6 +164,7 @@ export async function startServer({
       response.writeHead(200, { 'Content-Type': mimeTypes['.js'], 'Content-Length': config.length, 'Cache-Control': 'no-cache' });
       return response.end(request.method === 'HEAD' ? undefined : config);
     }
+    if (path.endsWith('.js')) response.setHeader('Content-Security-Policy', workerPolicy(policy));
     const file = below(viewerDir, path);
     if (file && path !== '/' && (await sendFile(request, response, file))) return undefined;
     // Routes of the viewer (/chromosome-count?StudyInstanceUIDs=…) are its index.html; a missing file is not.

@@ -1,0 +1,108 @@
+/**
+ * `npm start`: from a clean clone to the viewer with the plugin and a sample study. At the top only what Node itself
+ * brings: the packages may not be installed yet.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import net from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const leastNode = 20;
+
+/** A message for a person, without a stack. */
+export class StartError extends Error {}
+
+/** @throws StartError for a Node.js that is too old */
+export function checkNode(version = process.versions.node) {
+  if (Number(version.split('.')[0]) < leastNode) {
+    throw new StartError(`Node.js ${leastNode} or later is needed; this is ${version}. Get it from your package manager or from nodejs.org.`);
+  }
+}
+
+/** @throws StartError for a PORT that is no port number */
+export function portFrom(text) {
+  if (text === undefined || text === '') return 3000;
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new StartError(`PORT must be a number from 0 to 65535, got ${JSON.stringify(text)}.`);
+  return port;
+}
+
+/** Known causes in words; null for an error nobody foresaw. */
+export function explain(error, { port } = {}) {
+  if (error instanceof StartError) return error.message;
+  switch (error?.code) {
+    case 'EADDRINUSE': return `Port ${port} is in use by another program. Choose another one: PORT=${port + 1} npm start`;
+    case 'EACCES':
+    case 'EPERM': return error.syscall === 'listen' ? `Port ${port} may not be opened by this user. Choose one above 1023: PORT=3000 npm start` : `No permission: ${error.path ?? error.message}`;
+    case 'ENOSPC':
+    case 'EDQUOT':
+    case 'diskFull': return 'The disk is full. About 500 MB are needed in the folder of the project; free some and start again.';
+    case 'EROFS': return `The disk cannot be written: ${error.path ?? error.message}`;
+    default: return null;
+  }
+}
+
+const say = text => console.log(`chromosome-count: ${text}`);
+
+function installPackages() {
+  if (existsSync(join(root, 'node_modules', '.package-lock.json'))) return;
+  say('installing the packages (npm ci, once)');
+  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  if (error) throw new StartError('npm cannot be started: it comes with Node.js and must be on the PATH.');
+  if (status !== 0) throw new StartError('The packages could not be installed (npm ci). Its messages above say why: usually no network, a proxy that npm does not know, or a full disk.');
+}
+
+/** Fails now, not after minutes of drawing. */
+function checkPort(port) {
+  return new Promise((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', reject);
+    probe.listen(port, '127.0.0.1', () => probe.close(resolve));
+  });
+}
+
+async function start() {
+  checkNode();
+  const port = portFrom(process.env.PORT);
+  try {
+    if (port) await checkPort(port);
+    installPackages();
+    const { fetchViewer } = await import('./fetchViewer.mjs');
+    const { cacheDir, startServer } = await import('./server.mjs');
+    const { build } = await import('../build.mjs');
+    const pacs = process.env.PACS || undefined;
+    const viewerDir = await fetchViewer({ cacheDir, onStage: say }).catch(error => {
+      throw explain(error) ? error : new StartError(`The viewer could not be fetched: ${error.message}`);
+    });
+    say('building the plugin');
+    await build({ cli: false });
+    const { url, close } = await startServer({
+      port,
+      viewerDir,
+      pacs,
+      onImage: (done, total) => {
+        if (done === 1) say(`drawing the sample study (${total} synthetic metaphases, once)`);
+        if (process.stdout.isTTY) process.stdout.write(`\r  ${done} of ${total}${done === total ? '\n' : ''}`);
+      },
+    });
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
+    say(`version ${version}, ${pacs ? 'images from the PACS' : 'embedded store with the sample study'}`);
+    say(`open ${url}`);
+    say('For Research Use Only. Not for use in diagnostic procedures. Stop with Ctrl+C.');
+    for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => close().then(() => process.exit(0)));
+  } catch (error) {
+    const words = explain(error, { port }) ?? (error instanceof TypeError && /PACS/.test(error.message) ? error.message : null);
+    console.error(words ?? error);
+    process.exitCode = 1;
+  }
+}
+
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  start().catch(error => {
+    console.error(explain(error) ?? error);
+    process.exitCode = 1;
+  });
+}
