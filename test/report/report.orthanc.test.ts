@@ -74,7 +74,7 @@ describeWithOrthanc(missing ? `Orthanc (skipped: ${missing})` : 'Orthanc', () =>
   });
   afterAll(() => orthanc.stop());
 
-  const studyOf = (studyInstanceUID: string, attributes: Dataset = {}) => ({ ...STUDY, StudyInstanceUID: studyInstanceUID, ...attributes });
+  const studyOf = (studyInstanceUID: string, attributes: Dataset = {}): Dataset => ({ ...STUDY, StudyInstanceUID: studyInstanceUID, ...attributes });
 
   it.each([
     ['single-frame images', { multiFrame: false, studyInstanceUID: '1.2.826.0.1.3680043.8.498.71' }],
