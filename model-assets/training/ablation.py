@@ -20,7 +20,7 @@ import torch
 from dataset import DataError, MetaphaseSet
 from detect import torch_stages
 from evaluate import choose_threshold, match_all, measure, progress, run_images, select_all, spread_indices, with_variant
-from export import SHIPPED_VARIANT, ExportError, default_manifest, load_network, load_scout
+from export import SHIPPED_VARIANT, ExportError, default_manifest, load_network, load_scout, read_checkpoint
 from metrics import paired_test
 
 # name: settings of Configuration that differ from the full model (HNASv2 + TNRL + Template Module)
@@ -85,7 +85,7 @@ def train_command(name: str, options) -> list[str]:
 
 def finished(folder: Path, steps: int) -> bool:
     path = folder / "last.pt"
-    return path.exists() and int(torch.load(path, map_location="cpu", weights_only=True)["step"]) >= steps
+    return path.exists() and int(read_checkpoint(path)["step"]) >= steps
 
 
 def methods_of(name: str) -> set:

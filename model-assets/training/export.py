@@ -46,6 +46,9 @@ COMPARED_SIZES = ((160, 192), (256, 224))
 FP32_TOLERANCE = 2e-3  # largest |difference| / max(1, largest |value|), PyTorch against ONNX Runtime, same fp32 weights
 FP16_TOLERANCE = 2e-2  # the same after rounding the weights to fp16, root mean square
 
+# A checkpoint is a pickle: load nothing but weights where PyTorch can (1.13 knows the option but refuses plain floats).
+WEIGHTS_ONLY = int(torch.__version__.split(".")[0]) >= 2
+
 
 class ExportError(RuntimeError):
     """An exported graph that does not compute what the network computes."""
@@ -98,7 +101,7 @@ class HeadsStage(torch.nn.Module):
 
 def read_checkpoint(path: Path) -> dict:
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=WEIGHTS_ONLY)
     except Exception as error:  # torch raises pickle, zip and OS errors alike
         raise ExportError(f"{path}: expected a checkpoint of this recipe, got {error}") from error
     missing = {"config", "model", "step"} - set(checkpoint)
