@@ -316,10 +316,12 @@ export class ChromosomeCountService {
     this.#cells = new Map(cells.map(cell => [cell.id, cell]));
     this.#cellByImage = new Map(cells.map(cell => [cell.imageId, cell.id]));
     const instance = opened.core.metaData.get('instance', cells[0].imageId) as Instance;
-    const isNewStudy = this.#state.caseState?.studyInstanceUID !== instance.StudyInstanceUID;
-    const caseState = isNewStudy ? createCase({ studyInstanceUID: instance.StudyInstanceUID }) : this.#state.caseState!;
-    const withCells = this.#withAllCells(caseState);
-    if (isNewStudy) this.#cleanLogLength = withCells.log.length;
+    const before = this.#state.caseState;
+    const isNewStudy = before?.studyInstanceUID !== instance.StudyInstanceUID;
+    // Series arrive in any order; until work begins, the numbers of the cells follow the order of the series.
+    const isUntouched = !before || isNewStudy || (!this.#state.run && before.log.length > 0 && before.log.every(({ type }) => type === 'addCells'));
+    const withCells = this.#withAllCells(isUntouched ? createCase({ studyInstanceUID: instance.StudyInstanceUID }) : before);
+    if (isUntouched) this.#cleanLogLength = withCells.log.length;
     this.#set({ phase: 'open', declined });
     this.#setCase(withCells);
     this.#imageShown(opened.tracking.currentImageId());
@@ -471,9 +473,13 @@ export class ChromosomeCountService {
 
   /** One entry of the host's own history per step of the case: its undo button and keys then do the right thing. */
   #rememberInHost(): void {
+    const { changes } = this.#state.caseState!.log.at(-1)!;
     const { DefaultHistoryMemo } = this.#opened!.core.utilities.HistoryMemo;
     const restoreMemo = (isUndo?: boolean) => (isUndo === false ? this.#step('redo', redo, this.#state.redoable) : this.#step('undo', undo, this.#state.undoable));
-    DefaultHistoryMemo.push({ id: newTrackingUID(), operationType: 'chromosomeCount', restoreMemo });
+    const memo = { id: newTrackingUID(), operationType: 'chromosomeCount', restoreMemo };
+    // Where the host removed the box, it has remembered that as a step of its own: one gesture, one step.
+    const isSameGesture = ({ id }: { id?: string }) => changes.some(change => change.on === 'chromosome' && change.chromosomeId === id);
+    if (!DefaultHistoryMemo.replaceCurrentMemo(memo, isSameGesture)) DefaultHistoryMemo.push(memo);
   }
 
   /** The latest step in the viewer; steps of an earlier session are in the case alone. */
