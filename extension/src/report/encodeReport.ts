@@ -134,6 +134,11 @@ class ByteWriter {
     this.view.setUint32(at, value, true);
   }
 
+  /** A copy of what was written from `start` on. */
+  since(start: number): Uint8Array {
+    return this.bytes.slice(start, this.length);
+  }
+
   raw(values: Uint8Array): void {
     this.room(values.length);
     this.bytes.set(values, this.length);
@@ -148,7 +153,7 @@ class ByteWriter {
   /** Tag, VR and length of an element whose value follows. */
   header(tag: number, vr: string, length: number): void {
     this.tag(tag);
-    this.raw(encoder.encode(vr));
+    this.uint16(vr.charCodeAt(0) | (vr.charCodeAt(1) << 8));
     if (LONG_LENGTH.has(vr)) {
       this.uint16(0);
       this.uint32(length);
@@ -188,6 +193,9 @@ function valueBytes(keyword: string, vr: string, value: unknown): Uint8Array {
   return encoder.encode(texts.join('\\'));
 }
 
+/** Encoded items of code sequences: some fifty codes make half of a report. */
+const encodedCodes = new WeakMap<object, Uint8Array>();
+
 /** Depth to which items are pausing points: deeper ones are a chromosome's own, a few hundred bytes. */
 const PAUSING_DEPTH = 2;
 
@@ -211,7 +219,13 @@ function* writeDataset(writer: ByteWriter, dataset: Readonly<Dataset>, depth: nu
       writer.tag(0xfffee000);
       writer.uint32(0);
       const itemStart = writer.length;
-      yield* writeDataset(writer, item, depth + 1);
+      const known = encodedCodes.get(item);
+      if (known) {
+        writer.raw(known);
+      } else {
+        yield* writeDataset(writer, item, depth + 1);
+        if ('CodeValue' in item) encodedCodes.set(item, writer.since(itemStart));
+      }
       writer.setUint32(itemStart - 4, writer.length - itemStart);
       if (depth < PAUSING_DEPTH) yield;
     }

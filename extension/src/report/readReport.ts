@@ -65,13 +65,19 @@ export interface ReadReport {
 
 type Item = Record<string, unknown>;
 
+const isItem = (entry: unknown): entry is Item => entry !== null && typeof entry === 'object';
+
 /** Items of a sequence, whatever the parser made of a single one. */
 function items(sequence: unknown): Item[] {
-  if (Array.isArray(sequence)) return sequence.filter((entry) => entry !== null && typeof entry === 'object') as Item[];
-  return sequence !== null && typeof sequence === 'object' ? [sequence as Item] : [];
+  if (Array.isArray(sequence)) return sequence.filter(isItem);
+  return isItem(sequence) ? [sequence] : [];
 }
 
-const first = (sequence: unknown): Item | undefined => items(sequence)[0];
+/** The first item; asked for every code of the tree, hence without a copy of the sequence. */
+function first(sequence: unknown): Item | undefined {
+  const entry: unknown = Array.isArray(sequence) ? sequence[0] : sequence;
+  return isItem(entry) ? entry : undefined;
+}
 const scalar = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value);
 const string = (value: unknown): string => {
   const single = scalar(value);
