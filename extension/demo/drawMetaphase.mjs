@@ -10,6 +10,9 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
+// Taken out of the global object once: under a test runner's sandbox each look-up of a global is slow.
+const { PI, ceil, cos, exp, floor, hypot, log, max, min, round, sin, sqrt, imul } = Math;
+
 /** Optical density of a band by its stain in the ideogram at 550 bands (npm `ideogram`, CC0). */
 const stainDensity = { gneg: 0.44, gpos25: 0.66, gpos50: 0.84, gpos75: 1.02, gpos100: 1.22, acen: 1.0, gvar: 0.8, stalk: 0.34 };
 const names = [...Array.from({ length: 22 }, (_, i) => String(i + 1)), 'X', 'Y'];
@@ -27,7 +30,7 @@ function loadIdeogram() {
     const [name, arm, , start, end, , , stain, percent = ''] = line.trim().split(' ');
     const chromosome = ideogram.get(name);
     chromosome.bands.push({ start: Number(start), end: Number(end), stain, density: stainDensity[stain + percent] ?? stainDensity[stain] });
-    chromosome.length = Math.max(chromosome.length, Number(end));
+    chromosome.length = max(chromosome.length, Number(end));
     if (stain === 'acen' && arm === 'p') chromosome.centromere = Number(end);
   }
   return ideogram;
@@ -39,18 +42,18 @@ function randomSource(seed) {
   const uniform = () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    t = imul(t ^ (t >>> 15), t | 1);
+    t ^= t + imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
   };
   const between = (low, high) => low + (high - low) * uniform();
-  const normal = () => Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform());
-  return { uniform, between, normal, integer: n => Math.floor(uniform() * n) };
+  const normal = () => sqrt(-2 * log(1 - uniform())) * cos(2 * PI * uniform());
+  return { uniform, between, normal, integer: n => floor(uniform() * n) };
 }
 
 /** Chromosomes of a cell with `count` of them: whole diploid sets, then single gains or losses. */
 function karyotype(count, sex, random) {
-  const sets = Math.max(count > 0 ? 1 : 0, Math.round(count / 46));
+  const sets = max(count > 0 ? 1 : 0, round(count / 46));
   const cell = [];
   for (let set = 0; set < sets; set++) {
     for (let i = 0; i < 22; i++) cell.push(names[i], names[i]);
@@ -64,17 +67,17 @@ function karyotype(count, sex, random) {
 
 /** Value noise with features of `cell` px, 0..1, smooth. */
 function smoothNoise(width, height, cell, random) {
-  const columns = Math.ceil(width / cell) + 2;
-  const rows = Math.ceil(height / cell) + 2;
+  const columns = ceil(width / cell) + 2;
+  const rows = ceil(height / cell) + 2;
   const lattice = Float32Array.from({ length: columns * rows }, () => random.uniform());
   const out = new Float32Array(width * height);
   for (let y = 0; y < height; y++) {
     const v = y / cell;
-    const row = Math.floor(v);
+    const row = floor(v);
     const fy = (v - row) ** 2 * (3 - 2 * (v - row));
     for (let x = 0; x < width; x++) {
       const u = x / cell;
-      const column = Math.floor(u);
+      const column = floor(u);
       const fx = (u - column) ** 2 * (3 - 2 * (u - column));
       const i = row * columns + column;
       const top = lattice[i] + (lattice[i + 1] - lattice[i]) * fx;
@@ -86,8 +89,8 @@ function smoothNoise(width, height, cell, random) {
 }
 
 function gaussianBlur(source, width, height, sigma) {
-  const radius = Math.ceil(3 * sigma);
-  const kernel = Float32Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * sigma * sigma)));
+  const radius = ceil(3 * sigma);
+  const kernel = Float32Array.from({ length: 2 * radius + 1 }, (_, i) => exp(-((i - radius) ** 2) / (2 * sigma * sigma)));
   const sum = kernel.reduce((a, b) => a + b, 0);
   const rows = new Float32Array(source.length);
   const out = new Float32Array(source.length);
@@ -104,7 +107,7 @@ function gaussianBlur(source, width, height, sigma) {
   }
   for (let y = 0; y < height; y++) {
     for (let k = -radius; k <= radius; k++) {
-      const from = Math.min(height - 1, Math.max(0, y + k)) * width;
+      const from = min(height - 1, max(0, y + k)) * width;
       const weight = kernel[k + radius] / sum;
       for (let x = 0; x < width; x++) out[y * width + x] += weight * rows[from + x];
     }
@@ -121,14 +124,14 @@ function drawChromosome(name, { scale, condensation, thickness, bend }, random) 
   const lengthPx = (7 + 0.0083 * length * condensation * random.between(0.94, 1.06)) * scale;
   const halfWidth = thickness * random.between(0.94, 1.06) * scale;
   // The axis: heading integrated along the length, with a slow wave and at most one sharper bend.
-  const numSamples = Math.max(8, Math.round(lengthPx / 0.75));
-  const stiffness = Math.min(1, lengthPx / (110 * scale));
+  const numSamples = max(8, round(lengthPx / 0.75));
+  const stiffness = min(1, lengthPx / (110 * scale));
   const turn = random.normal() * bend * stiffness;
   const wave = random.normal() * bend * 0.5 * stiffness;
   const kink = random.uniform() < 0.3 ? random.normal() * bend * 0.8 * stiffness : 0;
   const kinkAt = random.between(0.25, 0.75);
-  const phase = random.between(0, Math.PI);
-  const start = random.between(0, 2 * Math.PI);
+  const phase = random.between(0, PI);
+  const start = random.between(0, 2 * PI);
   const axis = new Float32Array(2 * numSamples);
   const normals = new Float32Array(2 * numSamples);
   let x = 0;
@@ -136,17 +139,17 @@ function drawChromosome(name, { scale, condensation, thickness, bend }, random) 
   const step = lengthPx / (numSamples - 1);
   for (let i = 0; i < numSamples; i++) {
     const t = i / (numSamples - 1);
-    const heading = start + turn * (t - 0.5) + wave * Math.sin(2 * Math.PI * t + phase) + kink / (1 + Math.exp(-(t - kinkAt) * 18));
+    const heading = start + turn * (t - 0.5) + wave * sin(2 * PI * t + phase) + kink / (1 + exp(-(t - kinkAt) * 18));
     axis.set([x, y], 2 * i);
-    normals.set([-Math.sin(heading), Math.cos(heading)], 2 * i);
-    x += Math.cos(heading) * step;
-    y += Math.sin(heading) * step;
+    normals.set([-sin(heading), cos(heading)], 2 * i);
+    x += cos(heading) * step;
+    y += sin(heading) * step;
   }
   // Band density and half width per sample and chromatid; the bands of the two chromatids match loosely.
   const profiles = [0, 1].map(() => {
     const shift = random.normal() * 0.6 * scale / lengthPx;
     const raw = Float32Array.from({ length: numSamples }, (_, i) => {
-      const at = Math.min(0.9999, Math.max(0, i / (numSamples - 1) + shift)) * length;
+      const at = min(0.9999, max(0, i / (numSamples - 1) + shift)) * length;
       return (bands.find(band => at >= band.start && at < band.end) ?? bands[bands.length - 1]).density;
     });
     return smoothLine(raw, (1.5 * scale) / step);
@@ -155,30 +158,30 @@ function drawChromosome(name, { scale, condensation, thickness, bend }, random) 
   const widths = Float32Array.from({ length: numSamples }, (_, i) => {
     const at = (i / (numSamples - 1)) * length;
     const fromCentromere = ((at - centromere) / length) * lengthPx;
-    let w = 1 - 0.24 * Math.exp(-(fromCentromere ** 2) / (2 * (2.6 * scale) ** 2));
-    if (stalk && at < centromere) w *= 0.9 - 0.2 * Math.exp(-((((at - (stalk.start + stalk.end) / 2) / length) * lengthPx) ** 2) / (2 * (1.8 * scale) ** 2));
+    let w = 1 - 0.24 * exp(-(fromCentromere ** 2) / (2 * (2.6 * scale) ** 2));
+    if (stalk && at < centromere) w *= 0.9 - 0.2 * exp(-((((at - (stalk.start + stalk.end) / 2) / length) * lengthPx) ** 2) / (2 * (1.8 * scale) ** 2));
     const density = (profiles[0][i] + profiles[1][i]) / 2;
     return halfWidth * w * (0.93 + 0.1 * density);
   });
 
-  const margin = Math.ceil(halfWidth * 1.3 + 4 * scale);
+  const margin = ceil(halfWidth * 1.3 + 4 * scale);
   let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
   for (let i = 0; i < numSamples; i++) {
-    x0 = Math.min(x0, axis[2 * i]);
-    x1 = Math.max(x1, axis[2 * i]);
-    y0 = Math.min(y0, axis[2 * i + 1]);
-    y1 = Math.max(y1, axis[2 * i + 1]);
+    x0 = min(x0, axis[2 * i]);
+    x1 = max(x1, axis[2 * i]);
+    y0 = min(y0, axis[2 * i + 1]);
+    y1 = max(y1, axis[2 * i + 1]);
   }
   x0 -= margin;
   y0 -= margin;
-  const width = Math.ceil(x1 - x0) + margin;
-  const height = Math.ceil(y1 - y0) + margin;
+  const width = ceil(x1 - x0) + margin;
+  const height = ceil(y1 - y0) + margin;
   const density = new Float32Array(width * height);
   const grain = smoothNoise(width, height, 3 * scale, random);
   const ragged = smoothNoise(width, height, 4.5 * scale, random);
   const edge = 1.0 * scale;
   // Round caps of half a width: the axis is drawn shortened at both ends.
-  const cap = Math.min(Math.floor(numSamples / 3), Math.round((0.75 * halfWidth) / step));
+  const cap = min(floor(numSamples / 3), round((0.75 * halfWidth) / step));
   let area = 0;
   for (let py = 0; py < height; py++) {
     for (let px = 0; px < width; px++) {
@@ -190,14 +193,14 @@ function drawChromosome(name, { scale, condensation, thickness, bend }, random) 
       const along = nearest === cap || nearest === numSamples - cap - 1
         ? (qx - axis[2 * nearest]) * normals[2 * nearest + 1] - (qy - axis[2 * nearest + 1]) * normals[2 * nearest]
         : 0;
-      const sample = Math.min(numSamples - 1, Math.max(0, Math.round(nearest + along / step)));
+      const sample = min(numSamples - 1, max(0, round(nearest + along / step)));
       const w = widths[sample] * (0.93 + 0.14 * ragged[py * width + px]);
-      const inside = 1 / (1 + Math.exp((distance - w) / (edge * 0.45)));
+      const inside = 1 / (1 + exp((distance - w) / (edge * 0.45)));
       if (inside < 0.004) continue;
-      const blend = 1 / (1 + Math.exp(-side / (0.8 * scale)));
+      const blend = 1 / (1 + exp(-side / (0.8 * scale)));
       const band = profiles[0][sample] * (1 - blend) + profiles[1][sample] * blend;
-      const roundness = 0.78 + 0.22 * Math.sqrt(Math.max(0, 1 - (distance / (w * 1.08)) ** 2));
-      const cleft = 1 - 0.1 * Math.exp(-(side ** 2) / (2 * (1.1 * scale) ** 2));
+      const roundness = 0.78 + 0.22 * sqrt(max(0, 1 - (distance / (w * 1.08)) ** 2));
+      const cleft = 1 - 0.1 * exp(-(side ** 2) / (2 * (1.1 * scale) ** 2));
       density[py * width + px] = inside * band * roundness * cleft * (0.84 + 0.32 * grain[py * width + px]);
       if (inside > 0.5) area++;
     }
@@ -206,13 +209,13 @@ function drawChromosome(name, { scale, condensation, thickness, bend }, random) 
 }
 
 function smoothLine(values, sigma) {
-  const radius = Math.max(1, Math.ceil(3 * sigma));
+  const radius = max(1, ceil(3 * sigma));
   return values.map((_, i) => {
     let total = 0;
     let weights = 0;
     for (let k = -radius; k <= radius; k++) {
-      const weight = Math.exp(-(k * k) / (2 * sigma * sigma));
-      total += weight * values[Math.min(values.length - 1, Math.max(0, i + k))];
+      const weight = exp(-(k * k) / (2 * sigma * sigma));
+      total += weight * values[min(values.length - 1, max(0, i + k))];
       weights += weight;
     }
     return total / weights;
@@ -231,14 +234,14 @@ function nearestOnAxis(axis, x, y, from, to) {
     }
   }
   const coarse = nearest;
-  for (let i = Math.max(from, coarse - 4); i < Math.min(to, coarse + 5); i++) {
+  for (let i = max(from, coarse - 4); i < min(to, coarse + 5); i++) {
     const d = (x - axis[2 * i]) ** 2 + (y - axis[2 * i + 1]) ** 2;
     if (d < best) {
       best = d;
       nearest = i;
     }
   }
-  return [nearest, Math.sqrt(best)];
+  return [nearest, sqrt(best)];
 }
 
 const chromosomeEdge = 0.16;
@@ -249,10 +252,10 @@ const chromosomeEdge = 0.16;
  */
 function place(patch, { occupied, footprint, width, height, cell, overlap }, random) {
   for (let attempt = 0; attempt < 260; attempt++) {
-    const angle = random.between(0, 2 * Math.PI);
-    const radius = Math.sqrt(random.uniform());
-    const left = Math.round(cell.x + Math.cos(angle) * radius * cell.rx - patch.width / 2);
-    const top = Math.round(cell.y + Math.sin(angle) * radius * cell.ry - patch.height / 2);
+    const angle = random.between(0, 2 * PI);
+    const radius = sqrt(random.uniform());
+    const left = round(cell.x + cos(angle) * radius * cell.rx - patch.width / 2);
+    const top = round(cell.y + sin(angle) * radius * cell.ry - patch.height / 2);
     if (left < 2 || top < 2 || left + patch.width > width - 2 || top + patch.height > height - 2) continue;
     const field = overlap ? footprint : occupied;
     let shared = 0;
@@ -322,13 +325,13 @@ export function drawMetaphase({
   const density = new Float32Array(size);
   const footprint = new Uint8Array(size);
   const occupied = new Uint8Array(size);
-  const gap = Math.ceil(3 * scale);
-  const spread = 33 * scale * Math.sqrt(Math.max(1, numChromosomes));
+  const gap = ceil(3 * scale);
+  const spread = 33 * scale * sqrt(max(1, numChromosomes));
   const cell = { x: centre.x * width, y: centre.y * height, rx: spread * random.between(1, 1.12), ry: spread * random.between(0.88, 1) };
   // Long ones first: they need the room. Which ones touch or cross is drawn by lot among the later, shorter ones.
   const order = patches.map((_, i) => i).sort((a, b) => patches[b].area - patches[a].area);
   const wish = new Map();
-  const later = order.slice(Math.min(6, order.length >> 1));
+  const later = order.slice(min(6, order.length >> 1));
   for (let n = 0; n < numCrossing + numTouching && later.length; n++) {
     const [index] = later.splice(random.integer(later.length), 1);
     wish.set(index, n < numCrossing ? { least: 0.12, most: 0.35 } : { least: 0.005, most: 0.05 });
@@ -338,11 +341,11 @@ export function drawMetaphase({
     const patch = patches[index];
     let overlap = wish.get(index) ?? null;
     let spot = null;
-    for (let round = 0; !spot; round++) {
+    for (let widenings = 0; !spot; widenings++) {
       spot = place(patch, { occupied, footprint, width, height, cell, overlap }, random);
       overlap = null;
       if (spot) break;
-      if (round > 24) throw new RangeError(`drawMetaphase: no room for ${numChromosomes} chromosomes at scale ${scale} in ${width}×${height} px`);
+      if (widenings > 24) throw new RangeError(`drawMetaphase: no room for ${numChromosomes} chromosomes at scale ${scale} in ${width}×${height} px`);
       cell.rx *= 1.05;
       cell.ry *= 1.05;
     }
@@ -369,17 +372,17 @@ export function drawMetaphase({
   addDust(density, { occupied, width, height, scale, dust }, random);
 
   // Light: a brighter middle off centre, slow unevenness of the slide, chromosomes, optics, camera.
-  const slow = smoothNoise(width, height, Math.max(60, width / 5), random);
+  const slow = smoothNoise(width, height, max(60, width / 5), random);
   const film = smoothNoise(width, height, 9 * scale, random);
   const brightest = { x: random.between(0.3, 0.7) * width, y: random.between(0.3, 0.7) * height };
   const level = random.between(0.9, 0.945);
-  const reach = Math.hypot(width, height) / 2;
+  const reach = hypot(width, height) / 2;
   const exposed = new Float32Array(size);
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const at = y * width + x;
       const fall = (((x - brightest.x) ** 2 + (y - brightest.y) ** 2) / reach ** 2) * unevenness;
-      exposed[at] = level * (1 - fall) * (1 + (slow[at] - 0.5) * 0.5 * unevenness) * (1 + (film[at] - 0.5) * 0.022) * Math.exp(-density[at]);
+      exposed[at] = level * (1 - fall) * (1 + (slow[at] - 0.5) * 0.5 * unevenness) * (1 + (film[at] - 0.5) * 0.022) * exp(-density[at]);
     }
   }
   const focused = gaussianBlur(exposed, width, height, 0.75 * scale);
@@ -389,8 +392,8 @@ export function drawMetaphase({
   for (let at = 0; at < size; at++) {
     // The faint bright rim that a slightly defocused objective leaves around dark edges.
     const value = focused[at] + 0.16 * (focused[at] - veiled[at]) + (random.normal() * noise) / 255;
-    light[at] = Math.min(1, Math.max(0, value));
-    gray[at] = Math.round(light[at] * 255);
+    light[at] = min(1, max(0, value));
+    gray[at] = round(light[at] * 255);
   }
 
   const boxes = patches.map((patch, index) => {
@@ -398,10 +401,10 @@ export function drawMetaphase({
     const loose = 5 * scale;
     const { left, top } = placed[index];
     return [
-      Math.max(0, left + bounds[0] - loose),
-      Math.max(0, top + bounds[1] - loose),
-      Math.min(width, left + bounds[2] + loose),
-      Math.min(height, top + bounds[3] + loose),
+      max(0, left + bounds[0] - loose),
+      max(0, top + bounds[1] - loose),
+      min(width, left + bounds[2] + loose),
+      min(height, top + bounds[3] + loose),
     ];
   });
   return { width, height, gray, light, boxes, types: patches.map(patch => patch.type) };
@@ -412,10 +415,10 @@ function tightBounds({ width, height, density }) {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       if (density[y * width + x] < chromosomeEdge) continue;
-      x0 = Math.min(x0, x);
-      y0 = Math.min(y0, y);
-      x1 = Math.max(x1, x + 1);
-      y1 = Math.max(y1, y + 1);
+      x0 = min(x0, x);
+      y0 = min(y0, y);
+      x1 = max(x1, x + 1);
+      y1 = max(y1, y + 1);
     }
   }
   return [x0, y0, x1, y1];
@@ -427,20 +430,20 @@ function addNucleus(density, { occupied, width, height, scale }, random) {
   const grain = smoothNoise(width, height, 4 * scale, random);
   const mottle = smoothNoise(width, height, 16 * scale, random);
   const ratio = random.between(0.82, 1);
-  const angle = random.between(0, Math.PI);
+  const angle = random.between(0, PI);
   const depth = random.between(0.4, 0.8);
   for (let attempt = 0; attempt < 120; attempt++) {
     const cx = random.between(-0.3 * radius, width + 0.3 * radius);
     const cy = random.between(-0.3 * radius, height + 0.3 * radius);
-    const reach = Math.ceil(radius + 6 * scale);
+    const reach = ceil(radius + 6 * scale);
     const pixels = [];
     let free = true;
-    for (let y = Math.max(0, Math.floor(cy - reach)); free && y < Math.min(height, cy + reach); y++) {
-      for (let x = Math.max(0, Math.floor(cx - reach)); x < Math.min(width, cx + reach); x++) {
-        const u = ((x - cx) * Math.cos(angle) + (y - cy) * Math.sin(angle)) / radius;
-        const v = (-(x - cx) * Math.sin(angle) + (y - cy) * Math.cos(angle)) / (radius * ratio);
-        const r = Math.sqrt(u * u + v * v);
-        const inside = 1 / (1 + Math.exp((r - 1) * radius * 0.8 / scale));
+    for (let y = max(0, floor(cy - reach)); free && y < min(height, cy + reach); y++) {
+      for (let x = max(0, floor(cx - reach)); x < min(width, cx + reach); x++) {
+        const u = ((x - cx) * cos(angle) + (y - cy) * sin(angle)) / radius;
+        const v = (-(x - cx) * sin(angle) + (y - cy) * cos(angle)) / (radius * ratio);
+        const r = sqrt(u * u + v * v);
+        const inside = 1 / (1 + exp((r - 1) * radius * 0.8 / scale));
         if (inside < 0.01) continue;
         const at = y * width + x;
         if (occupied[at]) {
@@ -461,7 +464,7 @@ function addNucleus(density, { occupied, width, height, scale }, random) {
 
 /** Small dark specks, and a few faint rings of dirt out of focus. */
 function addDust(density, { occupied, width, height, scale, dust }, random) {
-  const numSpecks = Math.round(((dust * width * height) / 480000) * random.between(40, 80));
+  const numSpecks = round(((dust * width * height) / 480000) * random.between(40, 80));
   for (let n = 0; n < numSpecks; n++) {
     const blurred = random.uniform() < 0.3;
     const sigma = (blurred ? random.between(5, 9) : random.between(0.6, 1.6)) * scale;
@@ -469,14 +472,14 @@ function addDust(density, { occupied, width, height, scale, dust }, random) {
     const cx = random.between(0, width);
     const cy = random.between(0, height);
     const long = random.between(1, 1.8);
-    const angle = random.between(0, Math.PI);
-    if (!blurred && occupied[Math.floor(cy) * width + Math.floor(cx)]) continue;
-    const reach = Math.ceil(sigma * long * 3);
-    for (let y = Math.max(0, Math.floor(cy) - reach); y < Math.min(height, cy + reach); y++) {
-      for (let x = Math.max(0, Math.floor(cx) - reach); x < Math.min(width, cx + reach); x++) {
-        const u = ((x - cx) * Math.cos(angle) + (y - cy) * Math.sin(angle)) / (sigma * long);
-        const v = (-(x - cx) * Math.sin(angle) + (y - cy) * Math.cos(angle)) / sigma;
-        density[y * width + x] += depth * Math.exp(-(u * u + v * v) / 2);
+    const angle = random.between(0, PI);
+    if (!blurred && occupied[floor(cy) * width + floor(cx)]) continue;
+    const reach = ceil(sigma * long * 3);
+    for (let y = max(0, floor(cy) - reach); y < min(height, cy + reach); y++) {
+      for (let x = max(0, floor(cx) - reach); x < min(width, cx + reach); x++) {
+        const u = ((x - cx) * cos(angle) + (y - cy) * sin(angle)) / (sigma * long);
+        const v = (-(x - cx) * sin(angle) + (y - cy) * cos(angle)) / sigma;
+        density[y * width + x] += depth * exp(-(u * u + v * v) / 2);
       }
     }
   }
