@@ -10,7 +10,16 @@ import { join } from 'node:path';
 import dcmjs from 'dcmjs';
 import dicomParser from 'dicom-parser';
 
-const { DicomMessage } = dcmjs.data;
+const { DicomMessage, ReadBufferStream } = dcmjs.data;
+
+// dcmjs 0.52 reads text inside sequences as Latin-1 (names deep in a report): the stream of an item does not inherit the
+// decoder that Specific Character Set chose.
+const { more } = ReadBufferStream.prototype;
+ReadBufferStream.prototype.more = function (length) {
+  const child = more.call(this, length);
+  child.setDecoder(this.decoder);
+  return child;
+};
 
 const pixelDataTag = '7FE00010';
 const binaryVrs = new Set(['OB', 'OD', 'OF', 'OL', 'OV', 'OW', 'UN']);
