@@ -53,7 +53,8 @@ def test_embedding_nms_by_hand(variant, distance):
     embeddings = [1.0, 1.0 + distance, -4.0]
     indices, scores = embedding_nms(BOXES, SCORES, embeddings, **VARIANTS[variant])
     similarity = 1 / (1 + np.exp(VARIANTS[variant]["steepness"] * (distance - 0.3)))
-    decayed = 0.8 * np.exp(-(IOU ** VARIANTS[variant]["exponent"]) * (1.5 + similarity) / 0.5)
+    base = VARIANTS[variant].get("base", 1.5)
+    decayed = 0.8 * np.exp(-(IOU ** VARIANTS[variant]["exponent"]) * (base + similarity) / 0.5)
     found = dict(zip(indices.tolist(), scores.tolist()))
     assert found[1] == pytest.approx(decayed)
     assert found[2] == pytest.approx(SCORES[2])
