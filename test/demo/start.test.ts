@@ -1,0 +1,102 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
+import { startServer } from '../../extension/demo/server.mjs';
+import { StartError, checkNode, explain, portFrom } from '../../extension/demo/start.mjs';
+
+const start = join(dirname(__filename), '..', '..', 'extension', 'demo', 'start.mjs');
+
+test('an old Node.js is refused with the version it needs', () => {
+  expect(() => checkNode('18.20.1')).toThrow(/Node.js 20 or later is needed; this is 18.20.1/);
+  expect(() => checkNode('24.0.0')).not.toThrow();
+});
+
+test.each(['abc', '70000', '-1', '3000.5'])('PORT=%s is refused', text => expect(() => portFrom(text)).toThrow(StartError));
+
+test('causes are told in words, without a stack', () => {
+  expect(explain(Object.assign(new Error(), { code: 'EADDRINUSE' }), { port: 3000 })).toMatch(/Port 3000 is in use .* PORT=3001 npm start/);
+  expect(explain(Object.assign(new Error(), { code: 'ENOSPC' }))).toMatch(/disk is full/);
+  expect(explain(Object.assign(new Error(), { code: 'diskFull' }))).toMatch(/disk is full/);
+  expect(explain(new Error('unforeseen'))).toBeNull();
+});
+
+test('npm start on a port in use ends at once, with one line', async () => {
+  const other = createServer();
+  await new Promise<void>(resolve => other.listen(0, '127.0.0.1', resolve));
+  const { port } = other.address() as AddressInfo;
+  try {
+    const { status, stderr, stdout } = spawnSync(process.execPath, [start], { env: { ...process.env, PORT: String(port) }, encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stderr.trim()).toBe(`Port ${port} is in use by another program. Choose another one: PORT=${port + 1} npm start`);
+    expect(stdout).toBe('');
+  } finally {
+    await new Promise(resolve => other.close(resolve));
+  }
+});
+
+test('a viewer package with another hash is deleted, not unpacked', async () => {
+  const cacheDir = await mkdtemp(join(tmpdir(), 'cache-'));
+  const tarball = join(cacheDir, 'tampered.tgz');
+  await writeFile(tarball, 'tampered');
+  const before = process.env.OHIF_TARBALL;
+  process.env.OHIF_TARBALL = tarball;
+  try {
+    await expect(fetchViewer({ cacheDir })).rejects.toThrow(/does not have the expected hash: expected sha512-.*, got sha512-/);
+  } finally {
+    if (before === undefined) delete process.env.OHIF_TARBALL;
+    else process.env.OHIF_TARBALL = before;
+    await rm(cacheDir, { recursive: true, force: true });
+  }
+});
+
+describe('the site', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'site-'));
+    await writeFile(join(folder, 'index.html'), '<!doctype html><script>window.x=1</script><div id="root"></div>');
+    await writeFile(join(folder, 'extension.mjs'), 'export default {};');
+    await writeFile(join(folder, 'ort.wasm'), '\0asm');
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  const serve = (options: object) => startServer({ port: 0, storeDir: join(folder, 'store'), sample: false, viewerDir: folder, plugin: folder, ...options });
+
+  test('serves the plugin, the one-line configuration and the routes of the viewer, isolated and with a policy', async () => {
+    const { url, close } = await serve({ isolation: true });
+    try {
+      const page = await fetch(`${url}/chromosome-count?StudyInstanceUIDs=1.2`);
+      expect(await page.text()).toContain('id="root"');
+      expect([page.headers.get('cross-origin-opener-policy'), page.headers.get('cross-origin-embedder-policy')]).toEqual(['same-origin', 'require-corp']);
+      const policy = page.headers.get('content-security-policy')!;
+      expect(policy).toMatch(/script-src 'self' 'wasm-unsafe-eval' blob: 'sha256-/);
+      expect(policy).not.toContain("'unsafe-eval'");
+      expect(policy.match(/script-src[^;]*/)![0]).not.toContain('unsafe-inline');
+      expect(await (await fetch(`${url}/app-config.js`)).text()).toContain('modes: ["/plugins/chromosome-count/mode.mjs"]');
+      const types = await Promise.all(['extension.mjs', 'ort.wasm'].map(async name => (await fetch(`${url}/plugins/chromosome-count/${name}`)).headers.get('content-type')));
+      expect(types).toEqual(['text/javascript; charset=utf-8', 'application/wasm']);
+      expect((await fetch(`${url}/missing.js`)).status).toBe(404);
+      expect((await fetch(`${url}/plugins/chromosome-count/..%2f..%2fpackage.json`)).status).toBe(404);
+    } finally {
+      await close();
+    }
+  });
+
+  test('without isolation the two headers are absent', async () => {
+    const { url, close } = await serve({ isolation: false });
+    try {
+      const { headers } = await fetch(`${url}/`);
+      expect([headers.get('cross-origin-opener-policy'), headers.get('cross-origin-embedder-policy')]).toEqual([null, null]);
+    } finally {
+      await close();
+    }
+  });
+
+  test('a PACS that is no address is refused in words', async () => {
+    await expect(serve({ pacs: 'pacs' })).rejects.toThrow(/PACS must be the DICOMweb root as an address/);
+    await expect(serve({ pacs: 'ftp://pacs/' })).rejects.toThrow(/http or https/);
+  });
+});
