@@ -1,0 +1,74 @@
+"""Training on a folder drawn by us: it learns something, resumes exactly, and refuses what cannot be resumed."""
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import train as training
+from configuration import Configuration
+from export import read_checkpoint
+from golden import STRIPS, draw_picture
+
+CONFIG = Configuration(channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    """Two images of six strips each; boxes from the strips' geometry, generous by their bend."""
+    folder = tmp_path_factory.mktemp("drawn")
+    images, annotations = [], []
+    for number in (1, 2):
+        name = f"{number}.png"
+        Image.fromarray(draw_picture(seed=number)).save(folder / name)
+        images.append({"id": number, "file_name": name, "width": 256, "height": 192})
+        for x, y, length, thickness, angle, bend in STRIPS:
+            half_x = abs(np.cos(np.radians(angle))) * length / 2 + thickness / 2 + abs(bend)
+            half_y = abs(np.sin(np.radians(angle))) * length / 2 + thickness / 2 + abs(bend)
+            bbox = [float(v) for v in (x - half_x, y - half_y, 2 * half_x, 2 * half_y)]
+            annotations.append({"id": len(annotations), "image_id": number, "category_id": 1, "bbox": bbox})
+    value = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "C7"}]}
+    (folder / "train.json").write_text(json.dumps(value))
+    return folder
+
+
+def weights(run):
+    return read_checkpoint(run / "last.pt")
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(drawn, tmp_path):
+    training.train(drawn, tmp_path / "whole", CONFIG, "cpu")
+    training.train(drawn, tmp_path / "parts", CONFIG, "cpu", stop_at=3)
+    assert weights(tmp_path / "parts")["step"] == 3
+    training.train(drawn, tmp_path / "parts", CONFIG, "cpu")
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole["step"] == parts["step"] == 6
+    for kind in ("model", "ema"):
+        for name, value in whole[kind].items():
+            torch.testing.assert_close(parts[kind][name], value, rtol=0, atol=0, msg=f"{kind} {name}")
+    assert any(not torch.equal(whole["model"][n], whole["ema"][n]) for n in whole["ema"])
+
+
+def test_checkpoint_of_another_configuration_is_refused(drawn, tmp_path):
+    training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=1)
+    other = Configuration(**{**CONFIG.to_dict(), "hnas": "off"})
+    with pytest.raises(ValueError, match="another configuration.*hnas: v2 -> off"):
+        training.train(drawn, tmp_path / "run", other, "cpu")
+
+
+def test_loss_that_is_not_finite_is_named(drawn, tmp_path):
+    explosive = Configuration(**{**CONFIG.to_dict(), "learning_rate": 1e30, "warmup": 0})
+    with pytest.raises(FloatingPointError, match="step .*loss is not finite"):
+        training.train(drawn, tmp_path / "run", explosive, "cpu")
+
+
+def test_settings_of_the_command_line():
+    assert training.parse_settings(["hnas=off", "template_module=false", "canvas=256", "gamma=0.25"]) == {
+        "hnas": "off",
+        "template_module": False,
+        "canvas": 256,
+        "gamma": 0.25,
+    }
+    with pytest.raises(ValueError, match="colour"):
+        training.parse_settings(["colour=red"])
