@@ -29,6 +29,8 @@ it.each([
   ['a reason out of the standard', answer(409, json([], [[UID, 0x1234]])), 'refused', /not in the standard \(1234H\)/],
   ['no reason', answer(409, json([], [[UID, null]])), 'refused', /no reason given/],
   ['another object stored instead', answer(200, json(['9.9'])), 'refused', /does not say why/],
+  ['a second try of what had arrived', answer(409, json([], [[UID, 0x0111]])), 'stored', /has this report already/],
+  ['somebody else\'s duplicate', answer(409, json([], [['9.9', 0x0111]])), 'refused', /stored already \(0111H\)/],
   ['a plain refusal', { status: 415, statusText: 'Unsupported Media Type', body: 'no SR here' }, 'refused', /415 Unsupported Media Type: no SR here/],
   ['Orthanc\'s own words', answer(400, JSON.stringify({ Message: 'Bad request', Details: 'Cannot parse DICOM' }), 'application/json'), 'refused', /Cannot parse DICOM: Bad request/],
   ['a full disk', { status: 507, statusText: 'Insufficient Storage', body: '<html><style>x{}</style><h1>Disk full</h1></html>' }, 'refused', /507 Insufficient Storage: Disk full\./],

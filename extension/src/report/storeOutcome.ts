@@ -53,6 +53,9 @@ interface StoredInstances {
   readonly warnings: readonly number[];
 }
 
+/** The instance is there already: after a timeout, that is how a second try finds out that the first one arrived. */
+const DUPLICATE = 0x0111;
+
 const REFERENCED_SOP_SEQUENCE = '00081199';
 const FAILED_SOP_SEQUENCE = '00081198';
 const REFERENCED_SOP_INSTANCE_UID = '00081155';
@@ -149,7 +152,12 @@ export function storeOutcome(answer: StoreAnswer, sopInstanceUIDs: readonly stri
   }
 
   const instances = body ? (fromJson(body) ?? fromXml(body)) : null;
-  const failed = instances?.failed ?? [];
+  const duplicates = (instances?.failed ?? []).filter(({ uid, reason }) => reason === DUPLICATE && sopInstanceUIDs.includes(uid));
+  const failed = (instances?.failed ?? []).filter((failure) => !duplicates.includes(failure));
+  if (duplicates.length > 0 && failed.length === 0) {
+    const there = new Set([...instances!.stored, ...duplicates.map(({ uid }) => uid)]);
+    if (sopInstanceUIDs.every((sopInstanceUID) => there.has(sopInstanceUID))) return outcome('stored', 'The archive has this report already: it is stored.');
+  }
   const reasons = [...new Set(failed.map(({ reason }) => (reason === null ? 'no reason given' : reasonText(reason))))].join('; ');
 
   if (status >= 200 && status < 300) {

@@ -63,8 +63,8 @@ export interface ObserverDevice {
 export interface ReportContext {
   /** Naturalised patient and study attributes: any image of the study will do; only those two modules are copied. */
   readonly study: Readonly<Dataset>;
-  /** Who saves the report. */
-  readonly observer: Observer;
+  /** Who saves the report; absent when a program does, unattended. */
+  readonly observer?: Observer;
   readonly device: ObserverDevice;
   /** Default: the specimen of `study`, where it describes exactly one. */
   readonly specimen?: Specimen;
@@ -358,7 +358,7 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
   }
 
   const { verifiers, ...flags } = documentFlags(state);
-  const organization = shortText('LO', observer.organization ?? string(study.InstitutionName) ?? '') || 'not stated';
+  const organization = shortText('LO', observer?.organization ?? string(study.InstitutionName) ?? '') || 'not stated';
   const specimen = context.specimen ?? specimenOf(study);
   const modality = string(study.Modality) ?? 'GM';
   const record = await caseRecord(state);
@@ -367,7 +367,7 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
   const content: ContentItem[] = [
     code(DCM.languageOfContent, LANGUAGE_EN_US, { relationship: 'HAS CONCEPT MOD' }),
     // The one who saves; verifiers are in Verifying Observer Sequence, and template validators allow one person here.
-    ...personObserver(observer),
+    ...(observer ? personObserver(observer) : []),
     ...deviceObserver(device),
     ...(specimen ? specimenSubject(specimen) : []),
     code(DCM.procedureReported, SCT.imagingProcedure, { relationship: 'HAS CONCEPT MOD' }),
@@ -378,7 +378,7 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
     record,
   ];
 
-  const author = personName(observer.name);
+  const author = personName(observer?.name);
   return {
     // Read by the host's own encoder only.
     _meta: {
