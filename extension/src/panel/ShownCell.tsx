@@ -1,5 +1,5 @@
 /** The cell on the image: its count in big figures, three counts, flags, and everything that is done to it. */
-import { visibleCounts, typeHint, visibleChromosomes } from '../casework/index.ts';
+import { isReviewed, visibleCounts, typeHint, visibleChromosomes } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import type { EditMode } from '../viewer/chromosomeTool.ts';
 import { EXCLUSION_WORDS, STATE_WORDS } from './words.ts';
@@ -90,8 +90,8 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
             ))}
           </div>
           <div className="cc-row">
-            <button type="button" className="cc-main cc-grow" disabled={!isCounted && !isChecking} title="Enter" onClick={() => run('acceptCell')}>
-              {isChecking ? 'Check cell' : 'Accept'}
+            <button type="button" className="cc-main cc-grow" disabled={cell.state !== (isChecking ? 'reviewed' : 'counted')} title="Enter" onClick={() => run('acceptCell')}>
+              {isChecking ? (cell.state === 'checked' ? 'Checked' : 'Check cell') : isReviewed(cell) ? 'Accepted' : 'Accept'}
             </button>
             <button type="button" title="X" onClick={() => run('excludeCell')}>
               Exclude…

@@ -905,10 +905,12 @@ export class ChromosomeCountService {
     const { shownCellId, caseState } = this.#state;
     if (!shownCellId || !caseState) return;
     const isChecking = this.person().role === 'checker';
-    const done = this.act({ type: isChecking ? 'checkCell' : 'acceptCell', cellId: shownCellId } as ReaderAction);
-    if (!done) return;
-    this.#set({ announcement: `${this.#countSentence(shownCellId)} Accepted.` });
     const isOpen = (cell: Cell) => cell.state === (isChecking ? 'reviewed' : 'counted');
+    if (isOpen(this.#cell(shownCellId))) {
+      const done = this.act({ type: isChecking ? 'checkCell' : 'acceptCell', cellId: shownCellId } as ReaderAction);
+      if (!done) return;
+      this.#set({ announcement: `${this.#countSentence(shownCellId)} Accepted.` });
+    }
     if (this.#state.caseState!.cells.some(isOpen)) this.showNext(1, isOpen);
   }
 

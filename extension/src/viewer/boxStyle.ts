@@ -14,7 +14,7 @@ export interface BoxStyle {
 
 export const BOX_STYLES: Readonly<Record<ChromosomeStatus, BoxStyle>> = {
   ai: { color: '#0072B2', lineWidth: 1.5, lineDash: '', label: 'AI' },
-  confirmed: { color: '#009E73', lineWidth: 2.5, lineDash: '', label: 'Confirmed' },
+  confirmed: { color: '#009E73', lineWidth: 2, lineDash: '', label: 'Confirmed' },
   added: { color: '#D55E00', lineWidth: 2, lineDash: '9,3', label: 'Added' },
   moved: { color: '#B5629A', lineWidth: 2, lineDash: '8,3,2,3', label: 'Moved' },
   removed: { color: '#808080', lineWidth: 1.5, lineDash: '2,3', label: 'Removed' },

@@ -1,0 +1,248 @@
+/** The main job in the stock prebuilt viewer: open, count, correct, keep, save. Only the server is the test's own. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Page } from 'playwright-core';
+import {
+  chromiumPath, openStudy, openViewerSite, pointOnPage, untilCounted, untilImageIsShown, untilReady, type ViewerSite,
+} from './viewerSite.ts';
+
+if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so the viewer was not driven');
+const inBrowser = chromiumPath ? describe : describe.skip;
+
+jest.setTimeout(900_000);
+
+interface Truth {
+  sopInstanceUID: string;
+  frame: number;
+  count: number;
+  boxes: [number, number, number, number][];
+  clean: boolean;
+}
+
+interface ShownCellState {
+  cellNumber: number;
+  state: string;
+  count: number;
+  statuses: Record<string, number>;
+  boxes: { id: string; box: [number, number, number, number] }[];
+}
+
+/** What the service knows of the shown cell; the panel and the overlay are read beside it. */
+const shownCell = (page: Page): Promise<ShownCellState> =>
+  page.evaluate(() => {
+    const { caseState, shownCellId } = window.services.chromosomeCountService.getState();
+    const cell = caseState!.cells.find(({ id }) => id === shownCellId)!;
+    const live = cell.chromosomes.filter(({ status }) => status !== 'removed');
+    const statuses: Record<string, number> = {};
+    for (const { status } of cell.chromosomes) statuses[status] = (statuses[status] ?? 0) + 1;
+    return { cellNumber: cell.cellNumber, state: cell.state, count: live.length, statuses, boxes: live.map(({ id, box }) => ({ id, box: [...box] as never })) };
+  });
+
+/** Waits until panel, overlay and the host's measurements of the shown cell all say `count`. */
+async function untilShownCountIs(page: Page, count: number): Promise<void> {
+  await page.waitForFunction(
+    expected => {
+      const figure = document.querySelector('[data-cy=shown-count]')?.textContent;
+      const overlay = document.querySelector('[data-cy=chromosome-count-overlay]')?.textContent ?? '';
+      const { caseState, shownCellId } = window.services.chromosomeCountService.getState();
+      const ids = new Set(caseState!.cells.find(({ id }) => id === shownCellId)!.chromosomes.map(({ id }) => id));
+      const numMeasured = window.services.measurementService.getMeasurements().filter(({ uid }) => ids.has(uid)).length;
+      return figure === String(expected) && overlay.includes(`${expected} chromosomes`) && numMeasured === expected;
+    },
+    count,
+    { timeout: 30_000 },
+  );
+}
+
+inBrowser('chromosome count in the stock viewer', () => {
+  let site: ViewerSite;
+  let page: Page;
+  let truth: Map<string, Truth>;
+
+  beforeAll(async () => {
+    site = await openViewerSite();
+    const { images } = JSON.parse(await readFile(join(site.storeDir, 'truth.json'), 'utf8')) as { images: Truth[] };
+    truth = new Map(images.map(image => [`${image.sopInstanceUID}:${image.frame}`, image]));
+    page = await site.openPage();
+    page.on('dialog', dialog => void dialog.accept());
+  });
+  afterAll(() => site?.close());
+
+  test('the worklist offers the mode, and every image of the study is a cell', async () => {
+    await page.goto(site.url);
+    await page.getByText('SYNTHETIC G-banded metaphases').first().click();
+    await page.getByText('Chromosome c', { exact: false }).first().click();
+    await untilReady(page);
+    expect(new URL(page.url()).pathname).toMatch(/chromosome-count/);
+    expect(await page.locator('.cc-cell').count()).toBe([...truth.values()].filter(({ count }) => count > 0).length - 1);
+    expect(await page.evaluate(() => window.crossOriginIsolated)).toBe(true);
+  });
+
+  test('count all: clean cells have their true count, every encoding is read', async () => {
+    await page.getByRole('button', { name: 'Count all cells' }).click();
+    await untilCounted(page);
+    const cells = await page.evaluate(() => {
+      const { caseState, cellErrors } = window.services.chromosomeCountService.getState();
+      return caseState!.cells.map(cell => ({
+        id: cell.id,
+        cellNumber: cell.cellNumber,
+        count: cell.chromosomes.filter(({ status }) => status !== 'removed').length,
+        error: cellErrors.get(cell.id) ?? null,
+      }));
+    });
+    const lines = cells.map(({ id, cellNumber, count }) => `cell ${cellNumber}: counted ${count}, true ${truth.get(id)!.count}${truth.get(id)!.clean ? ', clean' : ''}`);
+    console.log(lines.join('\n'));
+    expect(cells.filter(({ error }) => error)).toEqual([]);
+    const clean = cells.filter(({ id }) => truth.get(id)!.clean);
+    expect(clean.length).toBeGreaterThanOrEqual(5);
+    expect(clean.map(({ cellNumber, count }) => [cellNumber, count])).toEqual(clean.map(({ id, cellNumber }) => [cellNumber, truth.get(id)!.count]));
+  });
+
+  test('a removed and an added box change the count everywhere; undo and redo follow', async () => {
+    await page.locator('#cc-cell-0').click();
+    await untilImageIsShown(page);
+    const before = await shownCell(page);
+    const [x0, y0, x1, y1] = before.boxes[0].box;
+    const [x, y] = await pointOnPage(page, [(x0 + x1) / 2, (y0 + y1) / 2]);
+    await page.keyboard.press('d');
+    await page.mouse.click(x, y);
+    await untilShownCountIs(page, before.count - 1);
+    await page.keyboard.press('a');
+    const [left, top] = await pointOnPage(page, [20, 400]);
+    await page.mouse.click(left, top);
+    await untilShownCountIs(page, before.count);
+    expect((await shownCell(page)).statuses).toMatchObject({ removed: 1, added: 1 });
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, before.count - 1);
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, before.count);
+    expect((await shownCell(page)).statuses).toEqual({ ai: before.count });
+    await page.keyboard.press('Control+y');
+    await untilShownCountIs(page, before.count - 1);
+    await page.keyboard.press('a');
+  });
+
+  test('a box deleted in the stock measurement list leaves the count, and one undo brings it back', async () => {
+    const before = await shownCell(page);
+    await page.evaluate(uid => window.services.measurementService.remove(uid), before.boxes[3].id);
+    await untilShownCountIs(page, before.count - 1);
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, before.count);
+  });
+
+  test('another threshold changes the boxes without a second inference', async () => {
+    const numRequests = () => page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.log.length);
+    const logged = await numRequests();
+    const elapsed = () => page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells.map(({ aiRun }) => aiRun?.elapsedMs));
+    const before = await elapsed();
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.locator('#cc-threshold').fill('0.9');
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells.every(({ aiRun }) => !aiRun || aiRun.scoreThreshold === 0.9));
+    expect(await numRequests()).toBeGreaterThan(logged);
+    expect(await elapsed()).toEqual(before);
+    await page.getByRole('button', { name: 'Reset' }).click();
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells.every(({ aiRun }) => !aiRun || aiRun.scoreThreshold !== 0.9));
+    await page.getByRole('tab', { name: 'Cells' }).click();
+  });
+
+  test('every part of the panel passes axe (WCAG 2.2 AA)', async () => {
+    await page.addScriptTag({ path: require.resolve('axe-core/axe.min.js') });
+    for (const tab of ['Cells', 'Summary', 'Settings']) {
+      await page.getByRole('tab', { name: tab }).click();
+      const violations = await page.evaluate(async () => {
+        const { axe } = window as never as { axe: typeof import('axe-core') };
+        const result = await axe.run('.cc', { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] });
+        return result.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
+      });
+      expect([tab, violations]).toEqual([tab, []]);
+    }
+    await page.getByRole('tab', { name: 'Cells' }).click();
+  });
+
+  test('a reload keeps the work and offers it back', async () => {
+    const before = await shownCell(page);
+    await page.waitForFunction(async () => (await indexedDB.databases()).some(({ name }) => name === 'chromosome-count'));
+    await page.reload();
+    await page.getByRole('button', { name: 'Restore' }).click();
+    await untilReady(page);
+    await untilShownCountIs(page, before.count);
+    expect((await shownCell(page)).statuses).toEqual(before.statuses);
+  });
+
+  test('twenty cells, five with one error each, are reviewed in at most 45 actions', async () => {
+    const reader = await site.openPage();
+    await openStudy(reader, site.url, 'SYNTHETIC-1');
+    const plan = await reader.evaluate(truths => {
+      const service = window.services.chromosomeCountService;
+      const byId = new Map(truths);
+      const { detector, method, scoreThreshold, caseState } = service.getState();
+      const { modelId, modelVersion, modelSha256, provider } = detector.info!;
+      let serial = 0;
+      return caseState!.cells.slice(0, 20).map(({ id }, i) => {
+        const boxes = byId.get(id)!;
+        const kind = i % 4 !== 1 ? 'right' : i < 12 ? 'missing' : 'extra';
+        const [x0, y0, x1, y1] = kind === 'extra' ? [4, 4, 40, 40] : boxes[0];
+        const found = kind === 'missing' ? boxes.slice(1) : kind === 'extra' ? [...boxes, [x0, y0, x1, y1] as [number, number, number, number]] : boxes;
+        const run = { modelId, modelVersion, modelSha256, provider, method, scoreThreshold };
+        service.act({ type: 'recordAiRun', cellId: id, run, detections: found.map(box => ({ id: `2.25.${++serial}`, box, score: 0.99 })) });
+        return { id, kind, count: boxes.length, at: [(x0 + x1) / 2, (y0 + y1) / 2] as const };
+      });
+    }, [...truth].map(([id, { boxes }]) => [id, boxes] as const));
+    let numActions = 0;
+    const act = async (action: () => Promise<void>) => {
+      numActions++;
+      await action();
+    };
+    let mode = 'right';
+    for (const { id, kind, at } of plan) {
+      await reader.waitForFunction(cellId => window.services.chromosomeCountService.getState().shownCellId === cellId, id);
+      if (kind !== 'right') {
+        await untilImageIsShown(reader);
+        if (mode !== kind) await act(() => reader.keyboard.press(kind === 'missing' ? 'a' : 'd'));
+        mode = kind;
+        const [x, y] = await pointOnPage(reader, at);
+        await act(() => reader.mouse.click(x, y));
+      }
+      await act(() => reader.keyboard.press('Enter'));
+    }
+    const reviewed = await reader.evaluate(
+      ids => window.services.chromosomeCountService.getState().caseState!.cells.filter(({ id }) => ids.includes(id)).map(({ state, readerCount }) => ({ state, readerCount })),
+      plan.map(({ id }) => id),
+    );
+    expect(reviewed).toEqual(plan.map(({ count }) => ({ state: 'reviewed', readerCount: count })));
+    expect(numActions).toBeLessThanOrEqual(45);
+    await reader.close();
+  });
+
+  test('a count that is saved to the archive is there after a reload', async () => {
+    await page.getByPlaceholder('Your name, for the record').fill('Ada Byron');
+    await page.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();
+    const before = await page.evaluate(() => JSON.stringify(window.services.chromosomeCountService.getState().caseState!.cells));
+    await page.getByRole('button', { name: 'Save to PACS' }).click();
+    await page.getByRole('button', { name: 'Saved to PACS' }).waitFor();
+    await page.reload();
+    await untilReady(page);
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().report !== null);
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().summary!.cellsCounted > 0);
+    const after = await page.evaluate(() => JSON.stringify(window.services.chromosomeCountService.getState().caseState!.cells));
+    expect(JSON.parse(after)).toEqual(JSON.parse(before));
+    expect(await page.getByRole('button', { name: 'Restore' }).count()).toBe(0);
+  });
+
+  test('without cross-origin isolation it counts on one thread', async () => {
+    const url = await site.withoutIsolation();
+    const plain = await site.openPage(url);
+    await openStudy(plain, url, 'SYNTHETIC-2');
+    expect(await plain.evaluate(() => window.crossOriginIsolated)).toBe(false);
+    expect(await plain.evaluate(() => window.services.chromosomeCountService.getState().detector.info!.numThreads)).toBe(1);
+    await plain.locator('#cc-cell-1').click();
+    await untilImageIsShown(plain);
+    await plain.getByRole('button', { name: 'Count this cell' }).click();
+    await untilShownCountIs(plain, 46);
+    await plain.close();
+  });
+
+  test('no request left the origin', () => {
+    expect(site.foreignRequests).toEqual([]);
+  });
+});

@@ -1,0 +1,121 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { build, pluginDir } from '../../extension/build.mjs';
+import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
+import { cacheDir, startServer } from '../../extension/demo/server.mjs';
+import type { ChromosomeCountService } from '../../extension/src/viewer/ChromosomeCountService.ts';
+import { findChromium } from '../inference/chromium.ts';
+
+/** The stock prebuilt viewer with the built plugin, the embedded store and the sample studies, and a browser in it. */
+export interface ViewerSite {
+  readonly url: string;
+  readonly storeDir: string;
+  readonly browser: Browser;
+  /** Requests that left the site's origin, of all pages. */
+  readonly foreignRequests: string[];
+  openPage(url?: string): Promise<Page>;
+  /** The same store without cross-origin isolation. */
+  withoutIsolation(): Promise<string>;
+  close(): Promise<void>;
+}
+
+const CHROMIUM_ARGS = [
+  '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+
+declare global {
+  interface Window {
+    services: { chromosomeCountService: ChromosomeCountService; measurementService: { getMeasurements(): { uid: string }[]; remove(uid: string): void } };
+    cornerstone: typeof import('@cornerstonejs/core');
+  }
+}
+
+export const chromiumPath = findChromium();
+
+export async function openViewerSite(): Promise<ViewerSite> {
+  const isBuilt = await stat(join(pluginDir, 'extension.mjs')).then(() => true, () => false);
+  if (!isBuilt) await build({ plugin: true, cli: false });
+  const viewerDir = await fetchViewer({ cacheDir });
+  const storeDir = await mkdtemp(join(tmpdir(), 'chromosome-count-e2e-'));
+  const servers = [await startServer({ port: 0, storeDir, viewerDir })];
+  const browser = await chromium.launch({ executablePath: chromiumPath!, headless: true, args: CHROMIUM_ARGS });
+  const foreignRequests: string[] = [];
+  return {
+    url: servers[0].url,
+    storeDir,
+    browser,
+    foreignRequests,
+    async openPage(url = servers[0].url) {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+      page.setDefaultTimeout(120_000);
+      page.on('request', request => {
+        const { protocol, origin } = new URL(request.url());
+        if (protocol.startsWith('http') && origin !== new URL(url).origin) foreignRequests.push(request.url());
+      });
+      return page;
+    },
+    async withoutIsolation() {
+      const server = await startServer({ port: 0, storeDir, viewerDir, isolation: false });
+      servers.push(server);
+      return server.url;
+    },
+    async close() {
+      await browser.close();
+      for (const server of servers) await server.close();
+      await rm(storeDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Study Instance UID of the sample patient. */
+export async function studyOf(url: string, patientID: string): Promise<string> {
+  const studies = (await (await fetch(`${url}/dicomweb/studies?PatientID=${patientID}`)).json()) as Record<string, { Value: string[] }>[];
+  return studies[0]['0020000D'].Value[0];
+}
+
+/** Opens the study in the mode and waits until its cells are listed and the detector is ready. */
+export async function openStudy(page: Page, url: string, patientID: string): Promise<void> {
+  await page.goto(`${url}/chromosome-count?StudyInstanceUIDs=${await studyOf(url, patientID)}`);
+  await untilReady(page);
+}
+
+export async function untilReady(page: Page): Promise<void> {
+  await page.waitForSelector('.cc-cell');
+  await page.waitForSelector('.cc-dot.ready');
+  await untilImageIsShown(page);
+}
+
+/** The image that the active viewport wants is decoded, drawn and known to the panel. */
+export async function untilImageIsShown(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const viewport = window.cornerstone?.getEnabledElements?.()[0]?.viewport as { getCurrentImageId?(): string } | undefined;
+    const imageId = viewport?.getCurrentImageId?.();
+    const service = window.services?.chromosomeCountService;
+    if (!imageId || !window.cornerstone.cache.getImage(imageId)) return false;
+    return service.cellOfImage(imageId) !== null && service.cellOfImage(imageId) === service.getState().shownCellId;
+  });
+}
+
+export async function untilCounted(page: Page): Promise<void> {
+  await page.waitForFunction(() => {
+    const { run, summary, cellErrors } = window.services.chromosomeCountService.getState();
+    return run === null && summary !== null && summary.notCounted <= cellErrors.size;
+  }, null, { timeout: 600_000 });
+}
+
+/** Page coordinates of a point of the shown image, image px. */
+export function pointOnPage(page: Page, point: readonly [number, number]): Promise<[number, number]> {
+  return page.evaluate(([x, y]) => {
+    const viewport = window.cornerstone.getEnabledElements()[0].viewport as never as {
+      canvas: HTMLCanvasElement;
+      getCurrentImageId(): string;
+      worldToCanvas(point: unknown): [number, number];
+    };
+    const canvas = viewport.worldToCanvas(window.cornerstone.utilities.imageToWorldCoords(viewport.getCurrentImageId(), [x, y]));
+    const { left, top } = viewport.canvas.getBoundingClientRect();
+    return [canvas[0] + left, canvas[1] + top] as [number, number];
+  }, point as [number, number]);
+}
