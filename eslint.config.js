@@ -1,15 +1,17 @@
+import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
   { ignores: ['**/dist/', '**/node_modules/', '.cache/', '.venv/', '.runs/'] },
+  js.configs.recommended,
   ...tseslint.configs.recommended,
   {
     languageOptions: { ecmaVersion: 2022, sourceType: 'module' },
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       eqeqeq: ['error', 'always', { null: 'ignore' }],
-      'no-var': 'error',
-      'prefer-const': 'error',
+      // TypeScript finds undefined names; the JavaScript files run in Node, the browser or both.
+      'no-undef': 'off',
       'no-constant-condition': ['error', { checkLoops: false }],
       // An `any` is allowed at the borders to libraries that ship no types (the OHIF host, dcmjs).
       '@typescript-eslint/no-explicit-any': 'off',
