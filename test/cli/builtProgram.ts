@@ -21,6 +21,10 @@ export async function buildPrograms(): Promise<void> {
   });
 }
 
+export function programPath(program: ProgramName): string {
+  return join(folder, `${program}.mjs`);
+}
+
 export function removePrograms(): Promise<void> {
   return rm(folder, { recursive: true, force: true });
 }
@@ -33,7 +37,7 @@ export interface Finished {
 
 export function start(program: ProgramName, args: readonly string[], { cwd, env = {} }: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): ChildProcessWithoutNullStreams {
   const { npm_lifecycle_event: _event, INIT_CWD: _cwd, ...inherited } = process.env;
-  return spawn(process.execPath, [join(folder, `${program}.mjs`), ...args], { cwd, env: { ...inherited, ...env } });
+  return spawn(process.execPath, [programPath(program), ...args], { cwd, env: { ...inherited, ...env } });
 }
 
 export function finished(child: ChildProcessWithoutNullStreams): Promise<Finished> {

@@ -26,6 +26,8 @@ export interface CountArguments {
   readonly out?: string;
   readonly resume: boolean;
   readonly shard?: Shard;
+  /** DICOMweb root to which reports are sent. */
+  readonly store?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
   readonly quiet: boolean;
@@ -65,6 +67,7 @@ and WebP. Folders and archives are searched for them by name.
                           or pictures with the boxes drawn; sr and png need --out and print
                           the path of each file written
   --out <folder>          write there instead of stdout: counts.jsonl or counts.csv, or the files
+  --store <DICOMweb root> with --format sr: send each report there as well (STOW-RS)
   --resume                skip what --out holds already; what failed is tried again
   --shard <i>/<n>         only the i-th of n parts, i from 0 to n-1; parts concatenate
 ${detectionHelp.replace('  --quiet', `  --header <'Name: value'>  sent to the DICOMweb server; repeatable. DICOMWEB_AUTHORIZATION in
@@ -111,6 +114,7 @@ export function parseCountArguments(argv: readonly string[], environment: NodeJS
     ...detectionOptions,
     format: { type: 'string' },
     out: { type: 'string' },
+    store: { type: 'string' },
     resume: { type: 'boolean' },
     shard: { type: 'string' },
     header: { type: 'string', multiple: true },
@@ -122,6 +126,7 @@ export function parseCountArguments(argv: readonly string[], environment: NodeJS
   if (positionals.length === 0) throw new UsageError('expected at least one file, folder, archive or DICOMweb study URL');
   if (resume && out === undefined) throw new UsageError('--resume needs --out: results on stdout cannot be read again');
   if (out === undefined && (format === 'sr' || format === 'png')) throw new UsageError(`--format ${format} needs --out <folder>`);
+  if (values.store !== undefined && format !== 'sr') throw new UsageError(`--store sends reports: expected --format sr, got ${format}`);
   for (const input of positionals) if (isUrl(input)) parseStudyUrl(input);
   return {
     inputs: positionals,
@@ -129,6 +134,7 @@ export function parseCountArguments(argv: readonly string[], environment: NodeJS
     ...(out !== undefined && { out }),
     resume,
     ...(values.shard !== undefined && { shard: parseShard(values.shard) }),
+    ...(values.store !== undefined && { store: parseStoreUrl(values.store) }),
     headers: parseHeaders(values.header ?? [], environment.DICOMWEB_AUTHORIZATION),
     timeoutMs: 1000 * (numberBetween('--timeout', values.timeout, 0.1, 86_400) ?? 60),
     quiet: values.quiet ?? false,
@@ -198,6 +204,12 @@ function numberBetween(option: string, given: string | undefined, low: number, h
   const value = Number(given);
   if (given.trim() !== '' && value >= low && value <= high) return value;
   throw new UsageError(`${option} takes a number from ${low} to ${high}, got ${given}`);
+}
+
+function parseStoreUrl(given: string): string {
+  const url = URL.canParse(given) ? new URL(given) : undefined;
+  if (url && isUrl(given) && !url.username) return url.href.replace(/\/+$/, '');
+  throw new UsageError('--store takes the http(s) URL of a DICOMweb root, credentials in --header or DICOMWEB_AUTHORIZATION');
 }
 
 function parseShard(given: string): Shard {

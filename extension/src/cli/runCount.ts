@@ -49,7 +49,7 @@ export async function runCount(args: CountArguments, { entry, signal, identity }
   let numInputs = 0;
   let numFailed = 0;
   try {
-    output = await openOutput(args, description, identity, (note) => progress.note(note)).catch((error: unknown) => {
+    output = await openOutput(args, description, identity, signal, (note) => progress.note(note)).catch((error: unknown) => {
       throw new FatalError(`cannot write to ${args.out}: ${messageOf(error)}`, { cause: error });
     });
     const isMine = (item: Pick<WorkItem, 'file' | 'key'>) => isInShard(item.key, args.shard) && !output!.isDone(item);
@@ -72,13 +72,13 @@ export async function runCount(args: CountArguments, { entry, signal, identity }
       progress.input(item.file, result.frames.length, result.failures.map(({ message }) => message));
     }
     signal.throwIfAborted();
-    await output.finish();
+    const numUndelivered = await output.finish();
     progress.finish();
     if (numInputs === 0 && numSeen === 0) {
       progress.note('no images found');
       return exitCode.someFailed;
     }
-    return numFailed > 0 ? exitCode.someFailed : exitCode.allCounted;
+    return numFailed + numUndelivered > 0 ? exitCode.someFailed : exitCode.allCounted;
   } catch (error) {
     await output?.abandon().catch(() => undefined);
     if (signal.aborted) return exitCode.interrupted;
@@ -89,9 +89,10 @@ export async function runCount(args: CountArguments, { entry, signal, identity }
   }
 }
 
-async function openOutput(args: CountArguments, description: DetectorDescription, identity: ReportIdentity, onNote: (note: string) => void): Promise<Output> {
-  const { format, out, resume, shard } = args;
-  if (format === 'sr') return ReportOutput.open(out!, description, identity, { resume, onNote });
+async function openOutput(args: CountArguments, description: DetectorDescription, identity: ReportIdentity, signal: AbortSignal, onNote: (note: string) => void): Promise<Output> {
+  const { format, out, resume, shard, headers, timeoutMs } = args;
+  const store = args.store === undefined ? undefined : { url: args.store, headers, timeoutMs, signal };
+  if (format === 'sr') return ReportOutput.open(out!, description, identity, { resume, onNote, ...(store && { store }) });
   if (format === 'png') return new PictureOutput(out!, resume);
   const lines = format === 'csv' ? csvTable : jsonLines;
   // Parts concatenate in the order of their names: only the first has the heading.

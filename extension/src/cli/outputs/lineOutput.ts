@@ -32,7 +32,10 @@ export class StreamOutput implements Output {
     await writeStandardOutput(header + this.format.linesOf(item, result, this.description));
   }
 
-  async finish(): Promise<void> {}
+  finish(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   async abandon(): Promise<void> {}
 }
 
@@ -63,13 +66,14 @@ export class FileOutput implements Output {
     await this.file.appendFile(this.format.linesOf(item, result, this.description));
   }
 
-  async finish(): Promise<void> {
-    await this.file.sync();
-    await this.file.close();
+  async finish(): Promise<number> {
+    await this.abandon();
+    return 0;
   }
 
-  abandon(): Promise<void> {
-    return this.finish();
+  async abandon(): Promise<void> {
+    await this.file.sync();
+    await this.file.close();
   }
 }
 

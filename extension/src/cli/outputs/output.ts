@@ -6,8 +6,8 @@ export interface Output {
   /** Whether --resume may skip it. */
   isDone(item: Pick<WorkItem, 'file' | 'key'>): boolean;
   accept(item: WorkItem, result: InputResult): Promise<void>;
-  /** All inputs were told. */
-  finish(): Promise<void>;
+  /** All inputs were told; returns how many results could not be delivered. */
+  finish(): Promise<number>;
   /** Interrupted: leave whole files only. */
   abandon(): Promise<void>;
 }

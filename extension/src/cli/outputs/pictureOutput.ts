@@ -24,6 +24,9 @@ export class PictureOutput implements Output {
     for (const { picture } of frames) await writeStandardOutput(`${picture}\n`);
   }
 
-  async finish(): Promise<void> {}
+  finish(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
   async abandon(): Promise<void> {}
 }

@@ -16,10 +16,10 @@ const unattended = { name: softwareName, role: 'model' } as const;
  * The unreviewed report of one study: what the viewer would store after counting every cell, PRELIMINARY and PARTIAL.
  * @param instances at least one, all of the same study
  * @param deviceUid of this installation
- * @returns a DICOM part-10 file
+ * @returns a DICOM part-10 file and its UID
  * @throws ReportError, CaseworkError where the attributes do not make a valid report
  */
-export async function writeStudyReport(instances: readonly CountedInstance[], description: DetectorDescription, { now, deviceUid, softwareVersion }: { now: Date; deviceUid: string; softwareVersion: string }): Promise<Uint8Array> {
+export async function writeStudyReport(instances: readonly CountedInstance[], description: DetectorDescription, { now, deviceUid, softwareVersion }: { now: Date; deviceUid: string; softwareVersion: string }): Promise<{ file: Uint8Array; sopInstanceUid: string }> {
   const inOrder = [...instances].sort((a, b) =>
     order(a, 'SeriesNumber') - order(b, 'SeriesNumber') || order(a, 'InstanceNumber') - order(b, 'InstanceNumber') || (text(a, 'SOPInstanceUID') < text(b, 'SOPInstanceUID') ? -1 : 1));
   const study = inOrder[0].attributes;
@@ -31,7 +31,7 @@ export async function writeStudyReport(instances: readonly CountedInstance[], de
     modalities,
     now,
   });
-  return new Uint8Array(await encodeReport(dataset));
+  return { file: new Uint8Array(await encodeReport(dataset)), sopInstanceUid: String(dataset.SOPInstanceUID) };
 }
 
 function countedCase(instances: readonly CountedInstance[], description: DetectorDescription, at: string): CaseState {
