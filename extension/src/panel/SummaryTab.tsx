@@ -1,5 +1,6 @@
 /** The case: distribution, modal number, what mosaicism is excluded, what to do next; and the second reader. */
 import { agreementFigures } from '../casework/index.ts';
+import { dateOf } from '../viewer/reportStorage.ts';
 import { useCount } from './useCount.ts';
 
 const percent = (fraction: number | null): string => (fraction === null ? '–' : `${(fraction * 100).toFixed(1)} %`);
@@ -71,7 +72,31 @@ export function SummaryTab() {
         {mosaicism.note && <p className="cc-dim cc-small">{mosaicism.note}</p>}
       </div>
       <SecondReader />
+      <StoredReports />
     </>
+  );
+}
+
+/** What lies in the archive; the newest is the one that is open. */
+function StoredReports() {
+  const { report } = useCount().state;
+  if (!report) return null;
+  const reports = [report.document, ...report.others];
+  return (
+    <div className="cc-section">
+      <h3>Stored in this study</h3>
+      <ul>
+        {reports.map((document, i) => (
+          <li key={document.sopInstanceUID} className="cc-row cc-spread">
+            <span>{dateOf(document)}</span>
+            <span className="cc-dim cc-ellipsis">
+              {document.authors.join(', ')}
+              {i === 0 ? ' · open' : ''}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </div>
   );
 }
 

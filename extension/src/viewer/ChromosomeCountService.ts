@@ -255,6 +255,7 @@ export class ChromosomeCountService {
     tools.removeTool(Tool);
     tools.addTool(Tool);
     this.#equipToolGroup();
+    core.eventTarget.addEventListener(tools.Enums.Events.TOOL_ACTIVATED, this.#toolActivated);
     window.addEventListener('beforeunload', this.#beforeUnload);
     this.#startDetector();
     this.#refreshCells();
@@ -262,8 +263,9 @@ export class ChromosomeCountService {
 
   leave(): void {
     if (!this.#opened) return;
-    const { layer, tracking, subscriptions } = this.#opened;
+    const { core, tools, layer, tracking, subscriptions } = this.#opened;
     this.cancel();
+    core.eventTarget.removeEventListener(tools.Enums.Events.TOOL_ACTIVATED, this.#toolActivated);
     void this.#storeWork();
     for (const subscription of subscriptions) subscription.unsubscribe();
     tracking.dispose();
@@ -295,6 +297,16 @@ export class ChromosomeCountService {
     toolGroup.addTool(CHROMOSOME_TOOL);
     toolGroup.setToolPassive(CHROMOSOME_TOOL);
   }
+
+  /** A tool chosen in the host's toolbar takes the mouse away from add and remove mode. */
+  #toolActivated = (event: Event) => {
+    const { toolName, toolBindingsOptions } = (event as CustomEvent<{ toolName: string; toolBindingsOptions?: { bindings?: { mouseButton?: number }[] } }>).detail;
+    const primary = this.#opened?.tools.Enums.MouseBindings.Primary;
+    const takesPrimary = toolBindingsOptions?.bindings?.some(({ mouseButton }) => mouseButton === primary);
+    if (!takesPrimary || toolName === CHROMOSOME_TOOL || this.#state.editMode === 'select') return;
+    this.#set({ editMode: 'select' });
+    this.#render();
+  };
 
   #beforeUnload = (event: BeforeUnloadEvent) => {
     if (this.#state.hasUnsavedWork) event.preventDefault();
@@ -672,6 +684,7 @@ export class ChromosomeCountService {
     const toolGroup = this.#host.servicesManager.services.toolGroupService.getToolGroup('default');
     const { MouseBindings } = opened.tools.Enums;
     if (!toolGroup?.hasTool(CHROMOSOME_TOOL)) return;
+    this.#set({ editMode, announcement: { select: 'Select mode.', add: 'Add mode: click a chromosome.', remove: 'Remove mode: click a box.' }[editMode] });
     if (editMode === 'select') {
       toolGroup.setToolPassive(CHROMOSOME_TOOL, { removeAllBindings: true });
       toolGroup.setToolActive('WindowLevel', { bindings: [{ mouseButton: MouseBindings.Primary }] });
@@ -680,7 +693,6 @@ export class ChromosomeCountService {
       if (current && current !== CHROMOSOME_TOOL) toolGroup.setToolPassive(current);
       toolGroup.setToolActive(CHROMOSOME_TOOL, { bindings: [{ mouseButton: MouseBindings.Primary }] });
     }
-    this.#set({ editMode, announcement: { select: 'Select mode.', add: 'Add mode: click a chromosome.', remove: 'Remove mode: click a box.' }[editMode] });
     this.#render();
   }
 
