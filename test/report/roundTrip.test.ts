@@ -79,7 +79,7 @@ describe('the encoder', () => {
   it('has every attribute as the dictionary of dcmjs has it', () => {
     const { nameMap } = dcmjs.data.DicomMetaDictionary;
     const theirs = Object.fromEntries(
-      Object.keys(ATTRIBUTES).map((keyword) => [keyword, [Number.parseInt(nameMap[keyword].tag.replace(/[(),]/g, ''), 16), nameMap[keyword].vr]]),
+      Object.keys(ATTRIBUTES).map((keyword) => [keyword, [Number.parseInt(nameMap[keyword].tag.replace(/[(),]/g, ''), 16), nameMap[keyword].vr === 'ox' ? 'OB' : nameMap[keyword].vr]]),
     );
     expect(ATTRIBUTES).toEqual(theirs);
   });

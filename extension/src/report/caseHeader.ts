@@ -1,7 +1,7 @@
 /** Who and what a case is about, as the top of a print-out and the first columns of a table show it. */
 import { specimenOf } from './specimen.ts';
 import { personNameText } from './valueRepresentation.ts';
-import type { Dataset } from './writeReport.ts';
+import type { Dataset } from './modules.ts';
 
 export interface CaseHeader {
   /** "Alphabetic=Ideographic=Phonetic", as far as known. */

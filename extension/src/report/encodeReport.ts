@@ -3,17 +3,18 @@
  *
  * Why not dcmjs, which the host uses: for 24 cells it works 3.6 s in one blocking task and frames every sequence with
  * delimiters (0.35 MB more); a report has to be written in 1.5 s without a task over 200 ms. Only the attributes that
- * writeReport writes are known here; test/report compares each with dcmjs's dictionary and the bytes with its parser.
+ * writeReport and secondaryCapture write are known here; test/report compares each with dcmjs's dictionary and the bytes with its parser.
  */
 import { ReportError } from './errors.ts';
 import { personNameText } from './valueRepresentation.ts';
-import type { Dataset } from './writeReport.ts';
+import type { Dataset } from './modules.ts';
 
-type VR = 'CS' | 'DA' | 'DS' | 'DT' | 'FL' | 'IS' | 'LO' | 'PN' | 'SH' | 'SQ' | 'ST' | 'TM' | 'UI' | 'UT';
+type VR = 'CS' | 'DA' | 'DS' | 'DT' | 'FL' | 'IS' | 'LO' | 'OB' | 'PN' | 'SH' | 'SQ' | 'ST' | 'TM' | 'UI' | 'US' | 'UT';
 
 /** Keyword → tag and VR (PS3.6). */
 export const ATTRIBUTES: Readonly<Record<string, readonly [tag: number, vr: VR]>> = {
   SpecificCharacterSet: [0x00080005, 'CS'],
+  ImageType: [0x00080008, 'CS'],
   InstanceCreationDate: [0x00080012, 'DA'],
   InstanceCreationTime: [0x00080013, 'TM'],
   SOPClassUID: [0x00080016, 'UI'],
@@ -26,6 +27,7 @@ export const ATTRIBUTES: Readonly<Record<string, readonly [tag: number, vr: VR]>
   ContentTime: [0x00080033, 'TM'],
   AccessionNumber: [0x00080050, 'SH'],
   Modality: [0x00080060, 'CS'],
+  ConversionType: [0x00080064, 'CS'],
   Manufacturer: [0x00080070, 'LO'],
   InstitutionName: [0x00080080, 'LO'],
   InstitutionCodeSequence: [0x00080082, 'SQ'],
@@ -49,6 +51,8 @@ export const ATTRIBUTES: Readonly<Record<string, readonly [tag: number, vr: VR]>
   ReferencedSOPInstanceUID: [0x00081155, 'UI'],
   ReferencedFrameNumber: [0x00081160, 'IS'],
   ReferencedSOPSequence: [0x00081199, 'SQ'],
+  DerivationDescription: [0x00082111, 'ST'],
+  SourceImageSequence: [0x00082112, 'SQ'],
   PatientName: [0x00100010, 'PN'],
   PatientID: [0x00100020, 'LO'],
   IssuerOfPatientID: [0x00100021, 'LO'],
@@ -62,6 +66,18 @@ export const ATTRIBUTES: Readonly<Record<string, readonly [tag: number, vr: VR]>
   StudyID: [0x00200010, 'SH'],
   SeriesNumber: [0x00200011, 'IS'],
   InstanceNumber: [0x00200013, 'IS'],
+  PatientOrientation: [0x00200020, 'CS'],
+  Laterality: [0x00200060, 'CS'],
+  SamplesPerPixel: [0x00280002, 'US'],
+  PhotometricInterpretation: [0x00280004, 'CS'],
+  PlanarConfiguration: [0x00280006, 'US'],
+  Rows: [0x00280010, 'US'],
+  Columns: [0x00280011, 'US'],
+  BitsAllocated: [0x00280100, 'US'],
+  BitsStored: [0x00280101, 'US'],
+  HighBit: [0x00280102, 'US'],
+  PixelRepresentation: [0x00280103, 'US'],
+  BurnedInAnnotation: [0x00280301, 'CS'],
   RelationshipType: [0x0040a010, 'CS'],
   VerifyingOrganization: [0x0040a027, 'LO'],
   VerificationDateTime: [0x0040a030, 'DT'],
@@ -93,6 +109,7 @@ export const ATTRIBUTES: Readonly<Record<string, readonly [tag: number, vr: VR]>
   PersonIdentificationCodeSequence: [0x00401101, 'SQ'],
   GraphicData: [0x00700022, 'FL'],
   GraphicType: [0x00700023, 'CS'],
+  PixelData: [0x7fe00010, 'OB'],
 };
 
 /** Names this encoder in the file meta information; a UUID-derived UID, fixed for ever. */
@@ -183,6 +200,8 @@ function valueBytes(keyword: string, vr: string, value: unknown): Uint8Array {
     numbers.forEach((number, index) => view.setFloat32(index * 4, number, true));
     return new Uint8Array(view.buffer);
   }
+  if (vr === 'OB') return new Uint8Array(value as ArrayBuffer);
+  if (vr === 'US') return new Uint8Array(Uint16Array.of(value as number).buffer);
   if (vr === 'PN') return encoder.encode(personNameText(value));
   const texts = (Array.isArray(value) ? value : [value]).map((entry: unknown) => {
     if (typeof entry !== 'string' && typeof entry !== 'number') {
@@ -263,7 +282,7 @@ export interface EncodeOptions {
 /**
  * The report as a DICOM file.
  *
- * @param dataset What writeReport gave; other attributes than its own are refused.
+ * @param dataset What writeReport or secondaryCapture gave; other attributes than theirs are refused.
  * @throws ReportError `valueDoesNotFit`
  * @throws DOMException AbortError, or the signal's own reason
  */

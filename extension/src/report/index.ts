@@ -4,7 +4,8 @@
  * Saving
  *   const dataset = await writeReport(state, {
  *     study,        // naturalised attributes of any image of the study (the host's instance metadata)
- *     observer: { name, organization? }, device: { uid, manufacturer, modelName, serialNumber, softwareVersion },
+ *     observer: { name, organization? },   // leave out when nobody looked
+ *     device: { uid, manufacturer, modelName, serialNumber, softwareVersion },
  *     predecessor,  // asPredecessor(document) of the report that was open or saved last; leave out for the first one
  *     signal,
  *   });
@@ -27,11 +28,16 @@
  *   worklistTextOfSeries(SeriesDescription) gives it from a series query without loading the report.
  *   cellsCsv([{ state, header }]), casesCsv(…), jsonReport(state, header), printPage(state, header, { thumbnails })
  *   with header = caseHeader(study) give strings; the CSV begins with its byte order mark.
+ *   secondaryCapture({ rows, columns, pixels }, { study, device, source }) → dataset of a picture with its boxes (true
+ *   colour Secondary Capture); encodeReport(dataset) → file, stored as above.
  */
 export { asPredecessor, isOwnReport, isReadableReport, newestFirst, readReport, reportDocument } from './readReport.ts';
 export type { ReadReport, ReportDocument, ReportedBox } from './readReport.ts';
 export { COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, RECTANGLE_TRACKING_PREFIX, writeReport } from './writeReport.ts';
-export type { Dataset, Observer, ObserverDevice, Predecessor, ReportContext } from './writeReport.ts';
+export type { Observer, Predecessor, ReportContext } from './writeReport.ts';
+export type { Dataset, ObserverDevice } from './modules.ts';
+export { secondaryCapture } from './secondaryCapture.ts';
+export type { CapturedImage } from './secondaryCapture.ts';
 export { encodeReport } from './encodeReport.ts';
 export { documentFlags } from './documentFlags.ts';
 export type { DocumentFlags } from './documentFlags.ts';

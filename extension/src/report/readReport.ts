@@ -8,7 +8,8 @@ import { CELLS_COUNTED, DCM, LOCAL } from './codes.ts';
 import type { Code } from './codes.ts';
 import { ReportError } from './errors.ts';
 import { personNameText, trackingUID } from './valueRepresentation.ts';
-import type { Dataset, Predecessor } from './writeReport.ts';
+import type { Dataset } from './modules.ts';
+import type { Predecessor } from './writeReport.ts';
 
 /** SR classes whose regions can be read. */
 const SR_CLASSES = new Map([

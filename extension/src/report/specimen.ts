@@ -1,6 +1,7 @@
 /** The specimen that the images show (Specimen module, PS3.3 C.7.6.22), as far as a dataset says. */
 import type { Code } from './codes.ts';
-import type { Dataset } from './writeReport.ts';
+import { textValue } from './modules.ts';
+import type { Dataset } from './modules.ts';
 
 export interface Specimen {
   readonly uid?: string;
@@ -14,21 +15,18 @@ function one(value: unknown): Dataset | undefined {
   return value && typeof value === 'object' ? (value as Dataset) : undefined;
 }
 
-const string = (value: unknown): string | undefined =>
-  value === undefined || value === null || String(value) === '' ? undefined : String(value);
-
 /** The specimen of an image (Specimen module, PS3.3 C.7.6.22), where it describes exactly one. */
 export function specimenOf(dataset: Readonly<Dataset>): Specimen | undefined {
   const description = one(dataset.SpecimenDescriptionSequence);
-  const containerIdentifier = string(dataset.ContainerIdentifier);
+  const containerIdentifier = textValue(dataset.ContainerIdentifier);
   if (!description && !containerIdentifier) return undefined;
   const type = one(description?.SpecimenTypeCodeSequence);
   return {
-    uid: string(description?.SpecimenUID),
-    identifier: string(description?.SpecimenIdentifier),
+    uid: textValue(description?.SpecimenUID),
+    identifier: textValue(description?.SpecimenIdentifier),
     containerIdentifier,
     type:
-      type && string(type.CodeValue)
+      type && textValue(type.CodeValue)
         ? { value: String(type.CodeValue), scheme: String(type.CodingSchemeDesignator), meaning: String(type.CodeMeaning) }
         : undefined,
   };

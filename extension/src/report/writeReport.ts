@@ -19,13 +19,15 @@ import type { Code } from './codes.ts';
 import { code, codeSequence, container, image, number, person, rectangle, text, uidReference } from './contentItems.ts';
 import type { ContentItem, ImageReference, RelationshipType } from './contentItems.ts';
 import { ReportError } from './errors.ts';
+import { equipment, patientAndStudy, textValue } from './modules.ts';
+import type { Dataset, ObserverDevice } from './modules.ts';
 import { specimenOf } from './specimen.ts';
 import type { Specimen } from './specimen.ts';
 import { RESEARCH_USE } from './statements.ts';
 import { SERIES_DESCRIPTION, worklistText } from './worklist.ts';
 import { documentFlags } from './documentFlags.ts';
 import {
-  dicomDate, dicomDateTime, dicomTime, identifier, newUID, personName, shortText, timezoneOffset, trackingUID, uid,
+  dicomDate, dicomDateTime, dicomTime, newUID, personName, shortText, timezoneOffset, trackingUID, uid,
 } from './valueRepresentation.ts';
 
 export const COMPREHENSIVE_3D_SR = '1.2.840.10008.5.1.4.1.1.88.34';
@@ -33,9 +35,6 @@ export const COMPREHENSIVE_SR = '1.2.840.10008.5.1.4.1.1.88.33';
 
 /** How a stored box names its tool, so that an OHIF without this plugin shows it as a rectangle. */
 export const RECTANGLE_TRACKING_PREFIX = 'Cornerstone3DTools@^0.1.0:RectangleROI';
-
-/** A naturalised dataset: keyword → value. */
-export type Dataset = Record<string, unknown>;
 
 /** The report that a new one replaces. */
 export interface Predecessor {
@@ -48,16 +47,6 @@ export interface Predecessor {
 export interface Observer {
   readonly name: string;
   readonly organization?: string;
-}
-
-export interface ObserverDevice {
-  /** UID of this installation, stable over its life. */
-  readonly uid: string;
-  readonly name?: string;
-  readonly manufacturer: string;
-  readonly modelName: string;
-  readonly serialNumber: string;
-  readonly softwareVersion: string;
 }
 
 export interface ReportContext {
@@ -212,9 +201,6 @@ function deviceObserver(device: ObserverDevice): ContentItem[] {
   ]);
 }
 
-const string = (value: unknown): string | undefined =>
-  value === undefined || value === null || String(value) === '' ? undefined : String(value);
-
 function specimenSubject(specimen: Specimen): ContentItem[] {
   const context: { relationship: RelationshipType } = { relationship: 'HAS OBS CONTEXT' };
   return present([
@@ -290,24 +276,6 @@ function statements(state: CaseState): ContentItem {
   );
 }
 
-/** Patient and General Study modules, copied; type 2 attributes are present even when empty. */
-function patientAndStudy(study: Readonly<Dataset>, studyInstanceUID: string): Dataset {
-  const attributes: Dataset = { StudyInstanceUID: uid('Study Instance UID', studyInstanceUID) };
-  for (const keyword of ['PatientName', 'ReferringPhysicianName']) {
-    const name = personName(study[keyword]);
-    attributes[keyword] = name ? [name] : '';
-  }
-  for (const [keyword, vr] of [['PatientID', 'LO'], ['IssuerOfPatientID', 'LO'], ['AccessionNumber', 'SH'], ['StudyID', 'SH']] as const) {
-    const value = string(study[keyword]);
-    if (value !== undefined) attributes[keyword] = identifier(vr, keyword, value);
-    else if (keyword !== 'IssuerOfPatientID') attributes[keyword] = '';
-  }
-  for (const keyword of ['PatientBirthDate', 'PatientSex', 'StudyDate', 'StudyTime']) attributes[keyword] = string(study[keyword]) ?? '';
-  const description = string(study.StudyDescription);
-  if (description) attributes.StudyDescription = shortText('LO', description);
-  return attributes;
-}
-
 function predecessorDocuments({ studyInstanceUID, seriesInstanceUID, sopClassUID, sopInstanceUID }: Predecessor) {
   return {
     PredecessorDocumentsSequence: [
@@ -358,9 +326,9 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
   }
 
   const { verifiers, ...flags } = documentFlags(state);
-  const organization = shortText('LO', observer?.organization ?? string(study.InstitutionName) ?? '') || 'not stated';
+  const organization = shortText('LO', observer?.organization ?? textValue(study.InstitutionName) ?? '') || 'not stated';
   const specimen = context.specimen ?? specimenOf(study);
-  const modality = string(study.Modality) ?? 'GM';
+  const modality = textValue(study.Modality) ?? 'GM';
   const record = await caseRecord(state);
   signal?.throwIfAborted();
 
@@ -404,11 +372,7 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
     SeriesDescription: context.seriesInstanceUID ? SERIES_DESCRIPTION : `${SERIES_DESCRIPTION}: ${worklistText(state)}`,
     ReferencedPerformedProcedureStepSequence: [],
 
-    Manufacturer: shortText('LO', device.manufacturer),
-    ManufacturerModelName: shortText('LO', device.modelName),
-    DeviceSerialNumber: shortText('LO', device.serialNumber),
-    SoftwareVersions: shortText('LO', device.softwareVersion),
-    ...(string(study.InstitutionName) ? { InstitutionName: shortText('LO', String(study.InstitutionName)) } : {}),
+    ...equipment(device, study),
 
     InstanceNumber: context.instanceNumber ?? 1,
     ContentDate: dicomDate(now),
