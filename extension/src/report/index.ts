@@ -20,7 +20,8 @@
  * Opening
  *   const [newest, ...others] = newestFirst(datasets.filter(isReadableReport));
  *   const { state, boxes, origin, document, warnings } = await readReport(newest, { studyInstanceUID });
- * `state` is the CaseState of our own report; where it is null, `boxes` are rectangles to review. Throws ReportError
+ * Give it the instance after the host's SR display set has loaded (`await displaySet.load()`): archives may answer with
+ * bulk data URIs, which that resolves. `state` is the CaseState of our own report; where it is null, `boxes` are rectangles to review. Throws ReportError
  * (`code`, and a `message` to show) when there is nothing to open. `asPredecessor(document)` goes into the next save.
  *
  * Beside it
