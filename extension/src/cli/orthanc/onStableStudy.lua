@@ -1,13 +1,16 @@
 -- Counts the metaphases of each study that has become stable in Orthanc, and stores the unreviewed report (DICOM SR,
 -- PRELIMINARY) beside the images. For Research Use Only. Not for use in diagnostic procedures.
 --
---   "LuaScripts" : [ "/path/to/onStableStudy.lua" ]     in Orthanc's configuration, with the DICOMweb plugin
+-- In Orthanc's configuration, with the DICOMweb plugin:
 --
--- Settings, from the environment of Orthanc:
---   CHROMOSOME_COUNT_COMMAND  how to call the built program; default: node /opt/chromosome-count/dist/cli/count.mjs
---   CHROMOSOME_COUNT_FOLDER   where copies of the reports and count.log go; default: /var/lib/chromosome-count
---   CHROMOSOME_COUNT_URL      DICOMweb root; default: this Orthanc's own on the loopback
---   DICOMWEB_AUTHORIZATION    Authorization header, where Orthanc asks for one
+--   "LuaScripts" : [ "/opt/chromosome-count/extension/src/cli/orthanc/onStableStudy.lua" ],
+--   "ChromosomeCount" : {
+--     "Command" : "node /opt/chromosome-count/dist/cli/count.mjs",  -- the built program; this is the default
+--     "Folder" : "/var/lib/chromosome-count",  -- copies of the reports, and count.log; must exist; this is the default
+--     "Url" : "http://127.0.0.1:8042/dicom-web"  -- DICOMweb root; default: this Orthanc's own
+--   }
+--
+-- Where Orthanc asks for a password, its environment has DICOMWEB_AUTHORIZATION="Basic ...".
 --
 -- The count runs in the background: Orthanc goes on receiving. A study is counted again when images arrive; a stored
 -- report, which makes the study stable once more, is no image. To have a study counted again, delete its metadata 4120.
@@ -15,19 +18,12 @@
 local countedMetadata = '4120'
 local noImages = { SR = true, PR = true, KO = true, SEG = true, DOC = true, ANN = true, REG = true, RTSTRUCT = true }
 
-local function setting(name, default)
-  local value = os.getenv(name)
-  if value == nil or value == '' then return default end
-  return value
-end
-
 -- For the shell: in single quotes nothing is special but the quote itself.
 local function quoted(text)
   return "'" .. string.gsub(text, "'", "'\\''") .. "'"
 end
 
-local function ownDicomWeb()
-  local configuration = GetOrthancConfiguration()
+local function ownDicomWeb(configuration)
   local root = (configuration['DicomWeb'] or {})['Root'] or '/dicom-web/'
   root = string.gsub(string.gsub(root, '^/*', '/'), '/*$', '')
   return 'http://127.0.0.1:' .. string.format('%d', configuration['HttpPort'] or 8042) .. root
@@ -52,9 +48,11 @@ function OnStableStudy(studyId, tags, metadata)
   if images == 0 or metadata[countedMetadata] == tostring(images) then return end
   RestApiPut('/studies/' .. studyId .. '/metadata/' .. countedMetadata, tostring(images))
 
-  local command = setting('CHROMOSOME_COUNT_COMMAND', 'node /opt/chromosome-count/dist/cli/count.mjs')
-  local folder = setting('CHROMOSOME_COUNT_FOLDER', '/var/lib/chromosome-count')
-  local url = setting('CHROMOSOME_COUNT_URL', ownDicomWeb())
+  local configuration = GetOrthancConfiguration()
+  local settings = configuration['ChromosomeCount'] or {}
+  local command = settings['Command'] or 'node /opt/chromosome-count/dist/cli/count.mjs'
+  local folder = settings['Folder'] or '/var/lib/chromosome-count'
+  local url = settings['Url'] or ownDicomWeb(configuration)
   os.execute(command .. ' --quiet --format sr --out ' .. quoted(folder) .. ' --store ' .. quoted(url) .. ' ' ..
     quoted(url .. '/studies/' .. uid) .. ' >> ' .. quoted(folder .. '/count.log') .. ' 2>&1 &')
 end
