@@ -32,6 +32,8 @@ from targets import batch_losses
 
 SAVE_EVERY_S = 240
 PREVIEW_EVERY = 1000  # steps
+# What a resumed run may change; anything else makes the checkpoint one of another configuration.
+CHANGEABLE = ("steps", "extra_share")
 
 
 def learning_rate(step: int, config: Configuration) -> float:
@@ -61,12 +63,14 @@ def permutation(epoch: int, count: int, seed: int) -> np.ndarray:
     return _permutations[key]
 
 
-def make_batch(step: int, metaphases: MetaphaseSet, config: Configuration):
-    indices = order_of_images(step, len(metaphases), config)
-    samples = [
-        training_sample(metaphases, index, config, np.random.default_rng((config.seed, step, place)))
-        for place, index in enumerate(indices)
-    ]
+def make_batch(step: int, metaphases: MetaphaseSet, config: Configuration, extra: MetaphaseSet | None = None):
+    samples = []
+    for place, index in enumerate(order_of_images(step, len(metaphases), config)):
+        generator = np.random.default_rng((config.seed, step, place))
+        if extra is not None and generator.random() < config.extra_share:
+            samples.append(training_sample(extra, int(generator.integers(len(extra))), config, generator))
+        else:
+            samples.append(training_sample(metaphases, index, config, generator))
     images = torch.from_numpy(np.stack([s.image for s in samples])).unsqueeze(1)
     truths = [(torch.from_numpy(s.boxes), torch.from_numpy(s.types), torch.from_numpy(s.ignored)) for s in samples]
     return images, truths
@@ -136,10 +140,11 @@ def parse_settings(pairs) -> dict:
     return values
 
 
-def train(data: Path, run: Path, config: Configuration, device: str, stop_at: int | None = None, initial: Path | None = None):
+def train(data: Path, run: Path, config: Configuration, device: str, stop_at: int | None = None, initial: Path | None = None, extra: Path | None = None):
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
+    drawn = MetaphaseSet(extra, "train", run.parent / "cache" / extra.name) if extra else None
     validation = MetaphaseSet(data, "val", run.parent / "cache") if (data / "val.json").exists() else None
     model = DeepACE(config).to(device).to(memory_format=torch.channels_last)
     if initial:
@@ -150,9 +155,9 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     start = 0
     if last.exists():
         state = torch.load(last, map_location=device)
-        was = dict(state["config"])
-        if {**was, "steps": 0} != {**config.to_dict(), "steps": 0}:
-            different = [f"{k}: {was.get(k)} -> {v}" for k, v in config.to_dict().items() if was.get(k) != v and k != "steps"]
+        was = Configuration.from_dict(state["config"]).to_dict()
+        different = [f"{k}: {was[k]} -> {v}" for k, v in config.to_dict().items() if was[k] != v and k not in CHANGEABLE]
+        if different:
             raise ValueError(f"{last}: checkpoint of another configuration ({'; '.join(different)})")
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
@@ -166,14 +171,14 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     log = run / "log.jsonl"
     end = min(config.steps, stop_at or config.steps)
     loader = concurrent.futures.ThreadPoolExecutor(1)
-    ahead = loader.submit(make_batch, start, metaphases, config)
+    ahead = loader.submit(make_batch, start, metaphases, config, drawn)
     sums: dict = {}
     began = saved = time.monotonic()
     model.train()
     for step in range(start, end):
         images, truths = ahead.result()
         if step + 1 < end:
-            ahead = loader.submit(make_batch, step + 1, metaphases, config)
+            ahead = loader.submit(make_batch, step + 1, metaphases, config, drawn)
         images = images.to(device).contiguous(memory_format=torch.channels_last)
         rate = learning_rate(step, config)
         for group in optimizer.param_groups:
@@ -219,6 +224,7 @@ def main():
     parser.add_argument("--steps", type=int, help="length of the schedule")
     parser.add_argument("--stop-at", type=int, help="stop after this step, to be resumed")
     parser.add_argument("--initial", type=Path, help="checkpoint whose averaged weights to start from")
+    parser.add_argument("--extra", type=Path, help="a second such folder, mixed in with the share `extra_share`")
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
     try:
@@ -231,7 +237,7 @@ def main():
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         cv2.setNumThreads(1)
-        train(arguments.data, arguments.run, config, device, arguments.stop_at, arguments.initial)
+        train(arguments.data, arguments.run, config, device, arguments.stop_at, arguments.initial, arguments.extra)
     except (DataError, ValueError, FloatingPointError) as error:
         sys.exit(f"train: {error}")
 
