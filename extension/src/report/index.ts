@@ -1,5 +1,5 @@
 /**
- * Room report: case ↔ naturalised DICOM SR, CSV, JSON and a printable page. Pure: no viewer, no DOM, no DICOM encoder.
+ * Room report: case ↔ naturalised DICOM SR, CSV, JSON and a printable page. Pure: no viewer, no DOM, no dcmjs.
  *
  * Saving
  *   const dataset = await writeReport(state, {
@@ -21,8 +21,9 @@
  *   const [newest, ...others] = newestFirst(datasets.filter(isReadableReport));
  *   const { state, boxes, origin, document, warnings } = await readReport(newest, { studyInstanceUID });
  * Give it the instance after the host's SR display set has loaded (`await displaySet.load()`): archives may answer with
- * bulk data URIs, which that resolves. `state` is the CaseState of our own report; where it is null, `boxes` are rectangles to review. Throws ReportError
- * (`code`, and a `message` to show) when there is nothing to open. `asPredecessor(document)` goes into the next save.
+ * bulk data URIs, which that resolves. `state` is the CaseState of our own report; where it is null, `boxes` are
+ * rectangles to review. Throws ReportError (`code`, and a `message` to show) when there is nothing to open.
+ * `asPredecessor(document)` goes into the next save.
  *
  * Beside it
  *   worklistText(state) → "46, 20 cells, checked"; it is also in the Series Description, so that
