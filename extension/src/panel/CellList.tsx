@@ -18,7 +18,7 @@ export function CellList() {
     if (event.key === 'Home') void service.showCell(cells[0].id);
     else if (event.key === 'End') void service.showCell(cells.at(-1)!.id);
     else if (step) service.showNext(step);
-    else if (event.key === 'Enter') service.acceptShown();
+    else if (event.key === 'Enter') void service.acceptShown();
     else return;
     event.preventDefault();
   };

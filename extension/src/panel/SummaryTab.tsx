@@ -1,6 +1,7 @@
 /** The case: distribution, modal number, what mosaicism is excluded, what to do next; and the second reader. */
-import { agreementFigures } from '../casework/index.ts';
+import { agreementFigures, exportSiteStatistics, siteStatistics } from '../casework/index.ts';
 import { dateOf } from '../viewer/reportStorage.ts';
+import { download } from './download.ts';
 import { useCount } from './useCount.ts';
 
 const percent = (fraction: number | null): string => (fraction === null ? '–' : `${(fraction * 100).toFixed(1)} %`);
@@ -73,6 +74,7 @@ export function SummaryTab() {
       </div>
       <SecondReader />
       <StoredReports />
+      <Corrections />
     </>
   );
 }
@@ -96,6 +98,41 @@ function StoredReports() {
           </li>
         ))}
       </ul>
+    </div>
+  );
+}
+
+/** How far the model's counts were from the accepted ones at this site; no image, name or UID leaves with the file. */
+function Corrections() {
+  const { corrections } = useCount().state;
+  if (!corrections.length) return null;
+  const { overall, byDevice } = siteStatistics(corrections);
+  const devices = Object.entries(byDevice);
+  return (
+    <div className="cc-section">
+      <h3>The model at this site</h3>
+      <dl className="cc-facts">
+        <dt>Cells reviewed and saved</dt>
+        <dd>{overall.cells}</dd>
+        <dt>Cells that needed no correction</dt>
+        <dd>{percent(overall.wcr)}</dd>
+        <dt>Wrong or missing boxes per chromosome</dt>
+        <dd>{percent(overall.aer)}</dd>
+        <dt>Mean difference to the reader</dt>
+        <dd>{overall.bias === null ? '–' : overall.bias.toFixed(2)}</dd>
+        {devices.length > 1 &&
+          devices.map(([device, figures]) => (
+            <div key={device} style={{ display: 'contents' }}>
+              <dt>{device || 'Unknown scanner'}: no correction</dt>
+              <dd>{percent(figures.wcr)}</dd>
+            </div>
+          ))}
+      </dl>
+      <div>
+        <button type="button" onClick={() => download('chromosome-count-statistics.json', exportSiteStatistics(corrections), 'application/json')}>
+          Export without images
+        </button>
+      </div>
     </div>
   );
 }

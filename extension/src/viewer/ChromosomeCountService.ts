@@ -8,7 +8,7 @@
 import {
   applyAction, cellById, createCase, fittingBox, nextRedo, nextUndo, redo, riskFlags, summariseCase, undo, visibleChromosomes,
 } from '../casework/index.ts';
-import type { Action, Box, CaseState, CaseSummary, Cell, Edit, ExclusionReason, Person, RiskFlag, SecondReadMode } from '../casework/types.ts';
+import type { Action, Box, CaseState, CaseSummary, Cell, CorrectionRecord, Edit, ExclusionReason, Person, RiskFlag, SecondReadMode } from '../casework/types.ts';
 import { selectDetections } from '../detection/selectDetections.ts';
 import type { CellDetection, SuppressionMethod } from '../detection/types.ts';
 import { DetectorClient, type DetectorStatus } from '../inference/DetectorClient.ts';
@@ -22,7 +22,7 @@ import { openNewestReport, reportsOfStudy, saveReport, type OpenedReport } from 
 import { collectCells, type StudyCell } from './studyCells.ts';
 import { newTrackingUID } from './trackingUID.ts';
 import { trackViewports, type ViewportTracking } from './viewportTracking.ts';
-import { createWorkStore, type StoredWork } from './workStore.ts';
+import { createCorrectionStore, createWorkStore, type StoredWork } from './workStore.ts';
 
 export type ProviderChoice = 'auto' | 'webgpu' | 'wasm';
 
@@ -79,6 +79,8 @@ export interface CountState {
   readonly report: OpenedReport | null;
   readonly hasUnsavedWork: boolean;
   readonly save: SaveState;
+  /** Corrections made at this site, over all its saved studies. */
+  readonly corrections: readonly CorrectionRecord[];
   readonly undoable: Edit | null;
   readonly redoable: Edit | null;
   /** One sentence for the live region. */
@@ -89,6 +91,8 @@ const SETTINGS_KEY = 'chromosome-count.settings';
 const READER_KEY = 'chromosome-count.reader';
 const UNNAMED = 'Unnamed reader';
 const AUTOSAVE_DELAY_MS = 500;
+/** The host waits 400 ms for a second click. */
+const GESTURE_TIMEOUT_MS = 700;
 
 const DEFAULT_SETTINGS: CountSettings = {
   provider: 'auto',
@@ -118,6 +122,7 @@ const INITIAL: CountState = {
   report: null,
   hasUnsavedWork: false,
   save: { phase: 'idle' },
+  corrections: [],
   undoable: null,
   redoable: null,
   announcement: '',
@@ -176,6 +181,7 @@ export class ChromosomeCountService {
   #detections = new Map<string, CellDetection>();
   #abort: AbortController | null = null;
   #work = createWorkStore();
+  #corrections = createCorrectionStore();
   #autosave: ReturnType<typeof setTimeout> | undefined;
   /** The case as it was when it was last saved or opened. */
   #cleanLogLength = 0;
@@ -242,6 +248,7 @@ export class ChromosomeCountService {
       core,
       tools,
       onImage: imageId => this.#imageShown(imageId),
+      onPress: () => this.#pressed(),
       onClick: (viewport, point, isMulti) => this.#selectAt(viewport, point, isMulti),
     });
     const { displaySetService } = services;
@@ -364,6 +371,7 @@ export class ChromosomeCountService {
         console.warn('Chromosome count: unsaved work cannot be kept in this browser', error);
       }
     }
+    this.#readCorrections(this.#corrections.load());
     void this.#drawThumbnails(opened);
     if (isStill() && this.#state.settings.countOnOpening && !this.#state.restorable) void this.countAll();
   }
@@ -495,7 +503,8 @@ export class ChromosomeCountService {
   }
 
   /** The latest step in the viewer; steps of an earlier session are in the case alone. */
-  undo(): void {
+  async undo(): Promise<void> {
+    await this.#gesture;
     const history = this.#opened?.core.utilities.HistoryMemo.DefaultHistoryMemo;
     if (history?.canUndo) history.undo();
     else this.#step('undo', undo, this.#state.undoable);
@@ -553,14 +562,40 @@ export class ChromosomeCountService {
 
   // ---- gestures on the image ----
 
+  /** Until the gesture that began with the last press has reached the case. */
+  #gesture: Promise<void> | null = null;
+  #endGesture = () => {};
+
+  /**
+   * The host hands a click on only when it can be no double click. A key that follows sooner would find the next cell
+   * on the screen and the box would land there: whatever changes the cell waits for the gesture.
+   */
+  #pressed(): void {
+    if (this.#state.editMode === 'select') return;
+    this.#gesture = new Promise(resolve => {
+      const timer = setTimeout(() => this.#endGesture(), GESTURE_TIMEOUT_MS);
+      this.#endGesture = () => {
+        clearTimeout(timer);
+        this.#gesture = null;
+        resolve();
+      };
+    });
+  }
+
   #toolHost(): ChromosomeToolHost {
     return {
       editMode: () => this.#state.editMode,
       showBoxes: () => this.#state.settings.showBoxes,
       showNumbers: () => this.#state.settings.showNumbers,
       shownBoxes: imageId => this.#shownBoxes(imageId),
-      clicked: (imageId, point, mode) => this.#clicked(imageId, point, mode),
-      drawn: (imageId, box, mode) => this.#drawn(imageId, box, mode),
+      clicked: (imageId, point, mode) => {
+        this.#clicked(imageId, point, mode);
+        this.#endGesture();
+      },
+      drawn: (imageId, box, mode) => {
+        this.#drawn(imageId, box, mode);
+        this.#endGesture();
+      },
       moved: (imageId, chromosomeId, box) => {
         const cellId = this.cellOfImage(imageId);
         if (cellId) this.act({ type: 'moveChromosome', cellId, chromosomeId, box }, 'Box moved.');
@@ -710,6 +745,7 @@ export class ChromosomeCountService {
   }
 
   async showCell(cellId: string): Promise<void> {
+    await this.#gesture;
     const image = this.#cells.get(cellId);
     if (!image || !this.#opened) return;
     // The list answers at once, the picture follows.
@@ -913,7 +949,8 @@ export class ChromosomeCountService {
   // ---- review ----
 
   /** The reader or the checker signs the shown cell and goes on to the next open one. */
-  acceptShown(): void {
+  async acceptShown(): Promise<void> {
+    await this.#gesture;
     const { shownCellId, caseState } = this.#state;
     if (!shownCellId || !caseState) return;
     const isChecking = this.person().role === 'checker';
@@ -1006,6 +1043,7 @@ export class ChromosomeCountService {
       await this.#work.remove(caseState.studyInstanceUID).catch(error => console.warn('Chromosome count: kept work could not be removed', error));
       this.#set({ save: { phase: 'saved', message: stored.message }, report: stored.report, announcement: stored.message });
       this.#setCase(this.#state.caseState!);
+      this.#readCorrections(this.#corrections.add(caseState));
     } catch (error) {
       const message = `${messageOf(error)} The count is not saved; your work is kept here.`;
       this.#set({ save: { phase: 'failed', message }, announcement: message });
@@ -1048,6 +1086,13 @@ export class ChromosomeCountService {
     for (const id of flag.chromosomeIds) selection.setAnnotationSelected(id, true, true);
     this.#set({ announcement: flag.explanation });
     this.#render();
+  }
+
+  #readCorrections(reading: Promise<readonly CorrectionRecord[]>): void {
+    reading.then(
+      corrections => this.#set({ corrections }),
+      error => console.warn('Chromosome count: statistics cannot be kept in this browser', error),
+    );
   }
 
   #notify(type: 'info' | 'warning' | 'error', title: string, message: string): void {

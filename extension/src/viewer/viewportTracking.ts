@@ -13,11 +13,13 @@ interface TrackingOptions extends HostParams {
   core: Core;
   tools: Tools;
   onImage(imageId: string | null): void;
+  /** A mouse button goes down on an image; the host's tools hear of it later, once it can be no double click. */
+  onPress(): void;
   /** A click without a drag on the image; canvas px of its viewport. */
   onClick(viewport: Viewport, canvasPoint: readonly [number, number], isMultiSelect: boolean): void;
 }
 
-export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onClick }: TrackingOptions): ViewportTracking {
+export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onPress, onClick }: TrackingOptions): ViewportTracking {
   const { viewportGridService, cornerstoneViewportService, hangingProtocolService } = servicesManager.services;
   const { Events } = core.Enums;
   const elements = new Set<HTMLElement>();
@@ -49,11 +51,13 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     elements.add(element);
     element.addEventListener(Events.IMAGE_RENDERED, check);
     element.addEventListener(tools.Enums.Events.MOUSE_CLICK, clicked);
+    element.addEventListener('mousedown', onPress, true);
   };
   const unwatch = (element: HTMLElement) => {
     elements.delete(element);
     element.removeEventListener(Events.IMAGE_RENDERED, check);
     element.removeEventListener(tools.Enums.Events.MOUSE_CLICK, clicked);
+    element.removeEventListener('mousedown', onPress, true);
   };
   const onEnabled = (event: Event) => watch((event as CustomEvent).detail.element);
   const onDisabled = (event: Event) => {

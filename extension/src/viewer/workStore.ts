@@ -3,7 +3,8 @@
  * Blocked or full storage costs the safety net, not the session: the caller is told and goes on.
  */
 import { createStore, del, get, set, type UseStore } from 'idb-keyval';
-import type { CaseState } from '../casework/types.ts';
+import { correctionRecords, mergeCorrectionRecords } from '../casework/index.ts';
+import type { CaseState, CorrectionRecord } from '../casework/types.ts';
 
 export interface StoredWork {
   readonly version: 1;
@@ -34,6 +35,24 @@ export function createWorkStore(): WorkStore {
     },
     async remove(studyInstanceUID) {
       await del(studyInstanceUID, database());
+    },
+  };
+}
+
+const CORRECTIONS = 'corrections';
+
+/** The corrections that people of this browser made to the model's counts, over all studies: no image, no name. */
+export function createCorrectionStore() {
+  let opened: UseStore | null = null;
+  const database = (): UseStore => (opened ??= createStore('chromosome-count-statistics', 'records'));
+  const load = async (): Promise<readonly CorrectionRecord[]> => ((await get(CORRECTIONS, database())) as CorrectionRecord[] | undefined) ?? [];
+  return {
+    load,
+    /** Puts in the reviewed cells of the case; a cell reviewed again replaces its earlier record. */
+    async add(caseState: CaseState): Promise<readonly CorrectionRecord[]> {
+      const merged = mergeCorrectionRecords(await load(), correctionRecords(caseState));
+      await set(CORRECTIONS, merged, database());
+      return merged;
     },
   };
 }
