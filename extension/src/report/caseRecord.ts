@@ -47,10 +47,18 @@ function fromBase64(base64: string): Uint8Array {
   return bytes;
 }
 
-/** The private container with the record of `state`. */
-export async function caseRecord(state: CaseState): Promise<ContentItem> {
-  const json = new TextEncoder().encode(serialiseCase(state));
-  const base64 = toBase64(await through(json, new CompressionStream('gzip')));
+/**
+ * The private container with the record of `state`.
+ * @param pause Awaited between the steps: each takes some milliseconds on a full case.
+ */
+export async function caseRecord(state: CaseState, pause: () => Promise<void>): Promise<ContentItem> {
+  const json = serialiseCase(state);
+  await pause();
+  const bytes = new TextEncoder().encode(json);
+  await pause();
+  const compressed = await through(bytes, new CompressionStream('gzip'));
+  await pause();
+  const base64 = toBase64(compressed);
   const parts: ContentItem[] = [];
   for (let start = 0; start < base64.length; start += PART_LENGTH) {
     parts.push(text(LOCAL.caseRecordPart, base64.slice(start, start + PART_LENGTH)));

@@ -329,7 +329,8 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
   const organization = shortText('LO', observer?.organization ?? textValue(study.InstitutionName) ?? '') || 'not stated';
   const specimen = context.specimen ?? specimenOf(study);
   const modality = textValue(study.Modality) ?? 'GM';
-  const record = await caseRecord(state);
+  const record = await caseRecord(state, pause);
+  await pause();
   signal?.throwIfAborted();
 
   const content: ContentItem[] = [
