@@ -229,6 +229,12 @@ export class DicomStore {
     this.#instances.set(instance.sopUID, instance);
   }
 
+  /** Takes an instance out of the index and off the disk. */
+  async remove(instance) {
+    this.#instances.delete(instance.sopUID);
+    await Promise.all(['.dcm', '.json'].map(suffix => rm(this.#path(instance) + suffix, { force: true })));
+  }
+
   /** @returns {Promise<Buffer>} the Part 10 file */
   read(instance) {
     return readFile(`${this.#path(instance)}.dcm`);

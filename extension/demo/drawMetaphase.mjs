@@ -270,7 +270,7 @@ function place(patch, { occupied, footprint, width, height, cell, overlap }, ran
       }
     }
     if (shared > limit) continue;
-    if (overlap && (shared < overlap.least * patch.area || near > 0.5 * patch.area)) continue;
+    if (overlap && (shared < overlap.least * patch.area || near > overlap.near * patch.area)) continue;
     return { left, top };
   }
   return null;
@@ -328,14 +328,16 @@ export function drawMetaphase({
   const gap = ceil(3 * scale);
   const spread = 33 * scale * sqrt(max(1, numChromosomes));
   const cell = { x: centre.x * width, y: centre.y * height, rx: spread * random.between(1, 1.12), ry: spread * random.between(0.88, 1) };
-  // Long ones first: they need the room. Which ones touch or cross is drawn by lot among the later, shorter ones.
+  // Long ones first: they need the room. Who crosses another one is drawn by lot among the long, as short ones that
+  // come to lie on top of another are rarely told apart by eye; who touches another one among all but the longest.
   const order = patches.map((_, i) => i).sort((a, b) => patches[b].area - patches[a].area);
   const wish = new Map();
-  const later = order.slice(min(6, order.length >> 1));
-  for (let n = 0; n < numCrossing + numTouching && later.length; n++) {
-    const [index] = later.splice(random.integer(later.length), 1);
-    wish.set(index, n < numCrossing ? { least: 0.12, most: 0.35 } : { least: 0.005, most: 0.05 });
-  }
+  const draw = (from, to, number, bounds) => {
+    const candidates = order.slice(floor(from * order.length), ceil(to * order.length)).filter(index => !wish.has(index));
+    for (let n = 0; n < number && candidates.length; n++) wish.set(candidates.splice(random.integer(candidates.length), 1)[0], bounds);
+  };
+  draw(0.1, 0.5, numCrossing, { least: 0.1, most: 0.28, near: 0.45 });
+  draw(0.15, 1, numTouching, { least: 0.003, most: 0.03, near: 0.3 });
   const placed = new Array(patches.length);
   for (const index of order) {
     const patch = patches[index];

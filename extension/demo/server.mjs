@@ -86,12 +86,13 @@ function below(folder, urlPath) {
   return path === folder || path.startsWith(folder + sep) ? path : null;
 }
 
-/** Draws the sample into the store, unless the one there is of this version. @returns {Promise<object[]>} the truth */
+/** Draws the sample into the store, in place of one of another version. @returns {Promise<object[]>} the truth */
 export async function ensureSample(store, { onImage } = {}) {
   const { makeSample, sampleVersion } = await import('./sampleStudy.mjs');
   const path = join(store.folder, 'truth.json');
   const kept = await readFile(path, 'utf8').then(JSON.parse).catch(() => null);
   if (kept?.version === sampleVersion && kept.images.every(({ sopInstanceUID }) => store.select({ sopUID: sopInstanceUID }).length)) return kept.images;
+  for (const { sopInstanceUID } of kept?.images ?? []) for (const instance of store.select({ sopUID: sopInstanceUID })) await store.remove(instance);
   const images = [];
   for await (const { file, truth } of makeSample({ onImage })) {
     await store.add(file);
