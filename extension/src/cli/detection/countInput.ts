@@ -20,9 +20,9 @@ export interface LoadedModel {
 
 /**
  * Counts every frame of one input. A frame that fails does not stop the others, and no input stops the run.
- * @throws only what makes the whole run pointless: a picture that cannot be written
+ * @throws only what makes the whole run pointless: a picture that cannot be written; the signal's reason
  */
-export async function countInput(request: CountRequest, model: LoadedModel, settings: DetectorSettings): Promise<InputResult> {
+export async function countInput(request: CountRequest, model: LoadedModel, settings: DetectorSettings, signal: AbortSignal): Promise<InputResult> {
   const failures: FailureResult[] = [];
   const frames: FrameResult[] = [];
   let image: OpenImage;
@@ -39,9 +39,10 @@ export async function countInput(request: CountRequest, model: LoadedModel, sett
   }
   for (let frame = 1; frame <= image.numFrames; frame++) {
     try {
-      frames.push(await countFrame(image, frame, request, model, settings));
+      frames.push(await countFrame(image, frame, request, model, settings, signal));
     } catch (error) {
       if (error instanceof PictureError) throw error.cause;
+      if (signal.aborted) throw signal.reason;
       const failure = failureOf(error);
       failures.push(image.numFrames === 1 ? failure : { ...failure, message: `frame ${frame}: ${failure.message}` });
     }
@@ -51,10 +52,10 @@ export async function countInput(request: CountRequest, model: LoadedModel, sett
 
 class PictureError extends Error {}
 
-async function countFrame(image: OpenImage, frame: number, { pictureName }: CountRequest, { manifest, stages }: LoadedModel, settings: DetectorSettings): Promise<FrameResult> {
+async function countFrame(image: OpenImage, frame: number, { pictureName }: CountRequest, { manifest, stages }: LoadedModel, settings: DetectorSettings, signal: AbortSignal): Promise<FrameResult> {
   const start = performance.now();
   const gray = await image.readGray(frame);
-  const cell = await detectChromosomes(gray, manifest, stages);
+  const cell = await detectChromosomes(gray, manifest, stages, { signal });
   const detections = selectDetections(cell.candidates, manifest, settings);
   const result: FrameResult = {
     frame,

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { FatalError, InputError, messageOf } from '../errors.ts';
 import type { WorkItem } from '../inputs/workItem.ts';
-import type { CountRequest, DetectorAnswer, DetectorDescription, DetectorSettings, InputResult } from './protocol.ts';
+import type { CountRequest, DetectorAnswer, DetectorDescription, DetectorSettings, InputResult, StopRequest } from './protocol.ts';
 
 interface Job {
   readonly request: Omit<CountRequest, 'bytes'>;
@@ -58,9 +58,15 @@ export class DetectorPool {
     });
   }
 
+  /** Waits for the stages that are running; their inputs are given up. */
   async close(): Promise<void> {
     this.isClosed = true;
-    await Promise.all([...this.detectors].map(({ worker }) => worker.terminate()));
+    this.queue.length = 0;
+    const stop: StopRequest = { type: 'stop' };
+    await Promise.all([...this.detectors].map(({ worker }) => new Promise<void>((resolve) => {
+      worker.once('exit', () => resolve());
+      worker.postMessage(stop);
+    })));
   }
 
   private addDetector(): Promise<DetectorDescription> {
@@ -100,7 +106,7 @@ export class DetectorPool {
   }
 
   private dispatch(): void {
-    while (this.idle.length > 0 && this.queue.length > 0) {
+    while (!this.isClosed && this.idle.length > 0 && this.queue.length > 0) {
       const detector = this.idle.pop()!;
       detector.job = this.queue.shift()!;
       void this.send(detector, detector.job);

@@ -67,6 +67,11 @@ export interface CountRequest {
   readonly pictureName: string;
 }
 
+/** Finish the stage at hand, then end. A thread is never terminated: within native code that aborts the whole process. */
+export interface StopRequest {
+  readonly type: 'stop';
+}
+
 export type DetectorAnswer =
   | { readonly type: 'ready'; readonly description: DetectorDescription }
   | { readonly type: 'counted'; readonly id: number; readonly result: InputResult }
