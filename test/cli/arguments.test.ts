@@ -19,6 +19,10 @@ test('everything given arrives', () => {
   });
 });
 
+test('reports are sent to a root without its slash', () => {
+  expect(parse('--format', 'sr', '--out', 'o', '--store', 'https://pacs.example/dicom-web/', 'a')).toMatchObject({ format: 'sr', store: 'https://pacs.example/dicom-web' });
+});
+
 test('the secret of the environment becomes a header', () => {
   expect(parseCountArguments(['a'], { DICOMWEB_AUTHORIZATION: 'Bearer x' }, '/model')?.headers).toEqual({ authorization: 'Bearer x' });
 });
@@ -33,6 +37,8 @@ const wrong: readonly [string, string[], RegExp][] = [
   ['a shard beyond its count', ['--shard', '5/5', 'a'], /from 0 to n-1, got 5\/5/],
   ['resuming stdout', ['--resume', 'a'], /--out/],
   ['reports without a folder', ['--format', 'sr', 'a'], /--out/],
+  ['sending what is no report', ['--store', 'http://localhost/dicom-web', 'a'], /--format sr, got json/],
+  ['sending to no URL', ['--store', 'pacs', '--format', 'sr', '--out', 'o', 'a'], /--store takes/],
   ['a URL that names no study', ['http://localhost/dicom-web', 'a'], /studies/],
 ];
 test.each(wrong)('%s is refused', (_name, argv, message) => {
@@ -47,7 +53,7 @@ test('a broken header does not show its secret', () => {
 test('help names every option', () => {
   expect(parse('--help')).toBeNull();
   expect(parseEvaluateArguments(['-h'], '/model')).toBeNull();
-  for (const option of ['format', 'out', 'resume', 'shard', 'nms', 'score', 'model', 'provider', 'jobs', 'header', 'timeout', 'quiet']) expect(countHelp).toContain(`--${option}`);
+  for (const option of ['format', 'out', 'store', 'resume', 'shard', 'nms', 'score', 'model', 'provider', 'jobs', 'header', 'timeout', 'quiet']) expect(countHelp).toContain(`--${option}`);
   for (const option of ['truth', 'json', 'report', 'nms', 'score']) expect(evaluateHelp).toContain(`--${option}`);
 });
 
