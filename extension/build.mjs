@@ -5,6 +5,8 @@
  *   node extension/build.mjs            everything
  *   node extension/build.mjs --cli      the command-line programs alone
  *   node extension/build.mjs --plugin   the plugin alone
+ *   node extension/build.mjs --packages the plugin, and the two npm packages of a viewer's own build: their dist/ and
+ *                                       the public/ folder that the OHIF CLI copies
  */
 import { createHash } from 'node:crypto';
 import { copyFile, cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
@@ -106,6 +108,20 @@ async function writeHashes() {
   await writeFile(join(pluginDir, 'integrity.json'), `${JSON.stringify(integrity, null, 2)}\n`);
 }
 
+/**
+ * The packages that `ohif-cli` links into a viewer's own build. There the entry has another name than in the folder
+ * of a site: by it the plugin knows that its worker and models lie below the viewer's /plugins/chromosome-count/.
+ */
+async function buildPackages() {
+  const assets = at('extension', 'public', 'plugins', 'chromosome-count');
+  await rm(assets, { recursive: true, force: true });
+  await cp(pluginDir, assets, { recursive: true, filter: path => !/[\\/](extension\.mjs|mode\.mjs|SHA256SUMS|integrity\.json)$/.test(path) });
+  for (const [folder, name] of [['extension', 'extension.mjs'], ['modes/chromosome-count', 'mode.mjs']]) {
+    await mkdir(at(folder, 'dist'), { recursive: true });
+    await copyFile(join(pluginDir, name), at(folder, 'dist', 'index.mjs'));
+  }
+}
+
 /** Command-line programs: every entry of extension/src/cli named in its list of programs, packages left external. */
 async function buildCli(esbuild) {
   const folder = 'extension/src/cli';
@@ -129,22 +145,24 @@ async function buildCli(esbuild) {
 }
 
 /**
- * @param {{plugin?: boolean, cli?: boolean}} parts
+ * @param {{plugin?: boolean, packages?: boolean, cli?: boolean}} parts packages need the plugin
  * @throws Error that names the missing entry, list or model.
  */
-export async function build({ plugin = true, cli = true } = {}) {
+export async function build({ plugin = true, packages = false, cli = true } = {}) {
   const esbuild = await import('esbuild');
   if (plugin) await buildPlugin(esbuild);
+  if (packages) await buildPackages();
   if (cli) await buildCli(esbuild);
 }
 
 async function main() {
   const parts = new Set(process.argv.slice(2));
-  const known = ['--plugin', '--cli'];
+  const known = ['--plugin', '--packages', '--cli'];
   const unknown = [...parts].filter(part => !known.includes(part));
   if (unknown.length) throw new Error(`build: unknown option ${unknown.join(' ')}; known: ${known.join(', ')}`);
   const all = parts.size === 0;
-  await build({ plugin: all || parts.has('--plugin'), cli: all || parts.has('--cli') });
+  const packages = all || parts.has('--packages');
+  await build({ plugin: packages || parts.has('--plugin'), packages, cli: all || parts.has('--cli') });
 }
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

@@ -140,10 +140,15 @@ export class DicomStore {
    */
   static async open(folder) {
     const store = new DicomStore(folder);
-    const root = join(folder, 'instances');
-    await mkdir(root, { recursive: true });
-    for (const entry of await readdir(root, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !entry.name.endsWith('.dcm')) continue;
+    await mkdir(join(folder, 'instances'), { recursive: true });
+    await store.refresh();
+    return store;
+  }
+
+  /** Takes up what another process, such as the import, has written since. */
+  async refresh() {
+    for (const entry of await readdir(join(this.folder, 'instances'), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !entry.name.endsWith('.dcm') || this.#instances.has(entry.name.slice(0, -'.dcm'.length))) continue;
       const path = join(entry.parentPath ?? entry.path, entry.name);
       const index = path.replace(/\.dcm$/, '.json');
       let instance = await readFile(index, 'utf8').then(JSON.parse).catch(() => null);
@@ -151,9 +156,8 @@ export class DicomStore {
         instance = readInstance(await readFile(path));
         await writeFile(index, JSON.stringify(instance));
       }
-      store.#instances.set(instance.sopUID, instance);
+      this.#instances.set(instance.sopUID, instance);
     }
-    return store;
   }
 
   get size() {

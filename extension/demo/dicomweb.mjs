@@ -211,7 +211,10 @@ async function receivedFiles(request) {
 }
 
 const routes = [
-  { method: 'GET', path: /^\/studies$/, run: ({ store, url, base }) => json(query(store, { level: 'studies', parameters: url.searchParams, base })) },
+  { method: 'GET', path: /^\/studies$/, run: async ({ store, url, base }) => {
+    await store.refresh();
+    return json(query(store, { level: 'studies', parameters: url.searchParams, base }));
+  } },
   { method: 'GET', path: /^(?:\/studies\/(?<studyUID>[\d.]+))?\/series$/, run: ({ store, url, base, scope }) => json(query(store, { level: 'series', scope, parameters: url.searchParams, base })) },
   { method: 'GET', path: /^(?:\/studies\/(?<studyUID>[\d.]+)(?:\/series\/(?<seriesUID>[\d.]+))?)?\/instances$/, run: ({ store, url, base, scope }) => json(query(store, { level: 'instances', scope, parameters: url.searchParams, base })) },
   {

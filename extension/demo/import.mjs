@@ -145,7 +145,7 @@ async function main() {
     onFile: (file, error, pages) => (error ? console.error(`  ${file}: not imported: ${error.message}`) : console.log(`  ${file}${pages > 1 ? ` (${pages} pages)` : ''}`)),
   });
   console.log(`${numImages} image${numImages === 1 ? '' : 's'} imported, ${failed.length} file${failed.length === 1 ? '' : 's'} failed; study ${studyInstanceUID}`);
-  console.log('They appear in the worklist after npm start; a server that is already running must be started again.');
+  console.log('They are in the worklist of npm start: reload it where it is open.');
   if (failed.length) process.exitCode = 1;
   return undefined;
 }

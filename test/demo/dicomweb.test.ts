@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { encodeImage, uidFor } from '../../extension/demo/dicomImage.mjs';
+import { DicomStore } from '../../extension/demo/dicomStore.mjs';
 import { joinMultipart, parseMediaType, splitMultipart } from '../../extension/demo/multipart.mjs';
 import { startServer } from '../../extension/demo/server.mjs';
 
@@ -166,6 +167,12 @@ test('a damaged index is built again from the instance', async () => {
   for (const name of names) await writeFile(join(folder, name), '{"half":');
   await serve();
   expect(await query('/studies')).toHaveLength(2);
+});
+
+test('what another process adds to the folder is in the next worklist', async () => {
+  const other = await DicomStore.open(folder);
+  await other.add(await encodeImage({ frames: [ramp], width, height, kind: 'vlMicroscopic', attributes: attributes('beside', { StudyInstanceUID: uidFor('study beside'), PatientID: 'T-3' }) }));
+  expect(await query('/studies?PatientID=T-3')).toHaveLength(1);
 });
 
 test('a foreign Host is refused: the store is for this machine alone', async () => {
