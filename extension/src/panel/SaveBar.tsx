@@ -11,6 +11,8 @@ export function SaveBar() {
     const content = service.exportCase(kind);
     if (content) download(`chromosome-count.${kind}`, content, kind === 'csv' ? 'text/csv' : 'application/json');
   };
+  const person = service.person();
+  const isChecking = person.role === 'checker';
   return (
     <div className="cc-foot">
       {save.phase === 'failed' && (
@@ -33,11 +35,12 @@ export function SaveBar() {
         </button>
       </div>
       <label className="cc-row cc-small">
-        <span className="cc-dim">{service.person().role === 'checker' ? 'Checker' : 'Reader'}</span>
+        <span className="cc-dim">{isChecking ? 'Checker' : 'Reader'}</span>
         <input
           type="text"
           className="cc-grow"
-          value={readerName}
+          value={isChecking ? person.name : readerName}
+          readOnly={isChecking}
           placeholder="Your name, for the record"
           autoComplete="name"
           onChange={event => service.setReaderName(event.target.value)}

@@ -1,4 +1,5 @@
 /** The case: distribution, modal number, what mosaicism is excluded, what to do next; and the second reader. */
+import { useState } from 'react';
 import { agreementFigures, exportSiteStatistics, siteStatistics } from '../casework/index.ts';
 import { dateOf } from '../viewer/reportStorage.ts';
 import { download } from './download.ts';
@@ -167,11 +168,15 @@ function Distribution({ distribution }: { distribution: ReadonlyMap<number, numb
   );
 }
 
+const OUTCOME_WORDS = { agreed: 'agreed', differs: 'not decided', readerKept: 'reader’s kept', checkerTaken: 'checker’s taken' } as const;
+
 function SecondReader() {
   const { state, service } = useCount();
-  const { caseState } = state;
+  const { caseState, readerName } = state;
+  const [name, setName] = useState('');
   const secondRead = caseState?.secondRead;
   const isOpen = secondRead && !secondRead.endedAt;
+  const needsAnother = Boolean(caseState?.preset.requireSecondPerson) && name.trim() !== '' && name.trim() === readerName;
   const agreement = secondRead ? agreementFigures(caseState!) : null;
   return (
     <div className="cc-section">
@@ -189,12 +194,17 @@ function SecondReader() {
         </>
       ) : (
         <>
-          <p className="cc-dim">Another person counts the reviewed cells again.</p>
+          <p className="cc-dim">Another person counts the reviewed cells again: blind, with the first counts hidden, or open, beginning with the first boxes.</p>
+          <label>
+            Name of the second reader
+            <input type="text" style={{ width: '100%' }} value={name} onChange={event => setName(event.target.value)} />
+          </label>
+          {needsAnother && <p className="cc-errortext">A second person has to check: this is the first reader’s name.</p>}
           <div className="cc-row">
-            <button type="button" onClick={() => service.startSecondRead('blind')}>
+            <button type="button" disabled={!name.trim() || needsAnother} onClick={() => service.startSecondRead('blind', name.trim())}>
               Start blind
             </button>
-            <button type="button" onClick={() => service.startSecondRead('open')}>
+            <button type="button" disabled={!name.trim() || needsAnother} onClick={() => service.startSecondRead('open', name.trim())}>
               Start open
             </button>
           </div>
@@ -217,7 +227,7 @@ function SecondReader() {
           <button type="button" className="cc-plain" onClick={() => void service.showCell(cellId)}>
             Cell {cellNumber}: {readerCount} / {checkerCount}
           </button>
-          {outcome === 'differs' ? (
+          {outcome === 'differs' && isOpen ? (
             <span className="cc-row">
               <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'reader' })}>
                 Reader’s
@@ -227,7 +237,7 @@ function SecondReader() {
               </button>
             </span>
           ) : (
-            <span className="cc-dim cc-small">{outcome === 'checkerTaken' ? 'checker’s taken' : outcome === 'readerKept' ? 'reader’s kept' : 'same count'}</span>
+            <span className="cc-dim cc-small">{OUTCOME_WORDS[outcome]}</span>
           )}
         </div>
       ))}

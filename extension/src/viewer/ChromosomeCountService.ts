@@ -219,8 +219,8 @@ export class ChromosomeCountService {
   /** The reader, or the checker while a second reading is under way. */
   person(): Person {
     const { caseState, readerName } = this.#state;
-    const isChecking = Boolean(caseState?.secondRead && !caseState.secondRead.endedAt);
-    return { name: readerName || UNNAMED, role: isChecking ? 'checker' : 'reader' };
+    const secondRead = caseState?.secondRead;
+    return secondRead && !secondRead.endedAt ? secondRead.by : { name: readerName || UNNAMED, role: 'reader' };
   }
 
   // ---- opening and leaving ----
@@ -973,12 +973,20 @@ export class ChromosomeCountService {
     if (shownCellId) this.act({ type: 'includeCell', cellId: shownCellId }, 'Cell included again.');
   }
 
-  startSecondRead(mode: SecondReadMode): void {
-    if (this.act({ type: 'startSecondRead', mode } as ReaderAction, 'Second reading started.')) this.#setCase(this.#state.caseState!);
+  /** Another person begins to count the reviewed cells; every edit is that person's until the reading ends. */
+  startSecondRead(mode: SecondReadMode, checkerName: string): void {
+    const { caseState } = this.#state;
+    if (!caseState) return;
+    try {
+      const by: Person = { name: checkerName, role: 'checker' };
+      this.#setCase(applyAction(caseState, { type: 'startSecondRead', mode, by, at: now() }), 'Second reading started.');
+    } catch (error) {
+      this.#notify('warning', 'Not done', messageOf(error));
+    }
   }
 
   endSecondRead(): void {
-    if (this.act({ type: 'endSecondRead' } as ReaderAction, 'Second reading ended.')) this.#setCase(this.#state.caseState!);
+    this.act({ type: 'endSecondRead' }, 'Second reading ended.');
   }
 
   setReaderName(readerName: string): void {
