@@ -129,6 +129,9 @@ export class DicomStore {
   /** @type {Map<string, Promise<unknown>>} writes in progress, by SOPInstanceUID */
   #writing = new Map();
 
+  /** Files that cannot be read as instances: named once, then left alone. */
+  #damaged = new Set();
+
   /** @param {string} folder */
   constructor(folder) {
     this.folder = folder;
@@ -153,7 +156,15 @@ export class DicomStore {
       const index = path.replace(/\.dcm$/, '.json');
       let instance = await readFile(index, 'utf8').then(JSON.parse).catch(() => null);
       if (!instance?.attributes) {
-        instance = readInstance(await readFile(path));
+        if (this.#damaged.has(path)) continue;
+        try {
+          instance = readInstance(await readFile(path));
+        } catch (error) {
+          if (!(error instanceof StoreError)) throw error;
+          this.#damaged.add(path);
+          console.warn(`store: ${path} is left out: ${error.message}`);
+          continue;
+        }
         await writeFile(index, JSON.stringify(instance));
       }
       this.#instances.set(instance.sopUID, instance);

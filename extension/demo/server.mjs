@@ -86,7 +86,7 @@ function below(folder, urlPath) {
   return path === folder || path.startsWith(folder + sep) ? path : null;
 }
 
-/** Draws the sample into the store, in place of one of another version. @returns {Promise<object[]>} the truth */
+/** Draws the sample into the store, in place of one of another version. @returns {Promise<import('./sampleStudy.mjs').Truth[]>} */
 export async function ensureSample(store, { onImage } = {}) {
   const { makeSample, sampleVersion } = await import('./sampleStudy.mjs');
   const path = join(store.folder, 'truth.json');

@@ -160,13 +160,17 @@ test('a frame that does not exist is 404, a cut-off upload 400', async () => {
   expect(response.status).toBe(400);
 });
 
-test('a damaged index is built again from the instance', async () => {
+test('a damaged index is built again from the instance, a damaged instance is left out and named once', async () => {
   await server.close();
   const names = (await readdir(folder, { recursive: true })).filter(name => name.endsWith('.json'));
   expect(names.length).toBeGreaterThanOrEqual(4);
   for (const name of names) await writeFile(join(folder, name), '{"half":');
+  await writeFile(join(folder, 'instances', '1.2.3.dcm'), 'cut off');
+  const warned = jest.spyOn(console, 'warn').mockImplementation(() => {});
   await serve();
   expect(await query('/studies')).toHaveLength(2);
+  expect(warned.mock.calls).toEqual([[expect.stringMatching(/1\.2\.3\.dcm is left out: not a readable DICOM/)]]);
+  warned.mockRestore();
 });
 
 test('what another process adds to the folder is in the next worklist', async () => {
