@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import sharp from 'sharp';
 import { InputError } from '../../extension/src/cli/errors.ts';
 import { openImage } from '../../extension/src/cli/images/openImage.ts';
@@ -133,6 +137,42 @@ describe('compressed DICOM', () => {
   test('frames of a compressed multi-frame', async () => {
     const frames = [await encodeJpegLs(gray, mono), await encodeJpegLs({ width, height, bytes: inverted }, mono)];
     expect(await readFrames(dicomFile(gray, frames, { transferSyntax: '1.2.840.10008.1.2.4.80' }))).toEqual([values, inverted]);
+  });
+});
+
+/** Neither package here writes lossless JPEG: dcmtk does, where it is installed. */
+function withDcmtk(file: Uint8Array, ...options: string[]): Uint8Array {
+  const folder = mkdtempSync(join(tmpdir(), 'lossless-'));
+  try {
+    const [from, to] = [join(folder, 'from.dcm'), join(folder, 'to.dcm')];
+    writeFileSync(from, file);
+    execFileSync('dcmcjpeg', [...options, from, to], { stdio: 'ignore' });
+    return new Uint8Array(readFileSync(to));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function hasDcmtk(): boolean {
+  try {
+    execFileSync('dcmcjpeg', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+describe('lossless JPEG, as dcmtk writes it', () => {
+  const onlyWithDcmtk = hasDcmtk() ? test : test.skip;
+  const even = { width: 52, height: 38 };
+  const evenValues = Uint8Array.from({ length: even.width * even.height }, (_, i) => 30 + ((i * 7) % 200));
+
+  onlyWithDcmtk.each(['--encode-lossless', '--encode-lossless-sv1'])('%s, 8 and 12 bits, colour, frames', async (option) => {
+    await expectGray(withDcmtk(dicomFile(gray, [values]), option), values);
+    await expectGray(withDcmtk(dicomFile(gray, [wide.bytes], { attributes: is12Bit }), option), stretchedWords);
+    await expectGray(withDcmtk(dicomFile(gray, [rgb.bytes], { attributes: isRgb }), option), luma, 1);
+    const image = await openImage(withDcmtk(dicomFile(even, [evenValues, evenValues.slice().reverse()]), option));
+    expect((await image.readGray(2)).data).toEqual(evenValues.slice().reverse());
   });
 });
 

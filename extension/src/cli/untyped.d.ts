@@ -32,7 +32,7 @@ declare module '@cornerstonejs/codec-openjpeg' {
 }
 declare module 'jpeg-lossless-decoder-js' {
   export class Decoder {
-    decode(buffer: ArrayBuffer, offset: number, length: number): ArrayBuffer;
+    decode(buffer: ArrayBuffer, offset: number, length: number): Uint8Array | Uint16Array;
   }
 }
 declare module 'dcmjs' {

@@ -99,9 +99,10 @@ function decodeJpegLossless(encoded: Uint8Array, format: PixelFormat): DecodedSa
   requireEndOfImage(encoded);
   try {
     const decoder = new JpegLosslessDecoder();
-    const bytes = new Uint8Array(decoder.decode(encoded.buffer as ArrayBuffer, encoded.byteOffset, encoded.length));
+    const decoded = decoder.decode(encoded.buffer as ArrayBuffer, encoded.byteOffset, encoded.length);
+    const bytes = new Uint8Array(decoded.buffer, decoded.byteOffset, decoded.byteLength);
     const { rows: height, columns: width, samplesPerPixel } = format;
-    const values = toStoredValues(bytes, format.bitsAllocated > 8, format.isSigned);
+    const values = toStoredValues(bytes, decoded.BYTES_PER_ELEMENT > 1, format.isSigned);
     return {
       width, height, samplesPerPixel,
       values: requireLength(values, width * height * samplesPerPixel),
