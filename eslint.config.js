@@ -2,7 +2,7 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/node_modules/', '.cache/', '.venv/', '.runs/'] },
+  { ignores: ['**/dist/', 'extension/public/', '**/node_modules/', '.cache/', '.venv/', '.runs/'] },
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {

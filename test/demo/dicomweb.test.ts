@@ -193,13 +193,13 @@ test('PACS: requests and answers pass through unchanged, an unreachable one is a
     else request.pipe(response.writeHead(200, { 'Content-Type': 'application/dicom+json' }));
   });
   await new Promise<void>(resolve => pacs.listen(0, '127.0.0.1', resolve));
-  const root = `http://reader:secret@127.0.0.1:${(pacs.address() as AddressInfo).port}/root/dicom-web/`;
+  const root = `http://reader:secret@127.0.0.1:${(pacs.address() as AddressInfo).port}/archive/dicom-web/`;
   const site = await startServer({ port: 0, storeDir: folder, sample: false, pacs: root });
   try {
     const answer = await fetch(`${site.url}/dicomweb/studies?limit=2`, { method: 'POST', body: '[1,2]', headers: { Origin: site.url } });
     expect([answer.status, await answer.text()]).toEqual([200, '[1,2]']);
     expect((await fetch(`${site.url}/dicomweb/denied`)).status).toBe(401);
-    expect(seen[0]).toBe(`POST /root/dicom-web/studies?limit=2 - Basic ${Buffer.from('reader:secret').toString('base64')}`);
+    expect(seen[0]).toBe(`POST /archive/dicom-web/studies?limit=2 - Basic ${Buffer.from('reader:secret').toString('base64')}`);
     pacs.closeAllConnections();
     await new Promise(resolve => pacs.close(resolve));
     const gone = await fetch(`${site.url}/dicomweb/studies`);
