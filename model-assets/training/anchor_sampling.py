@@ -8,8 +8,8 @@ import torch
 
 from anchors import STRIDE, anchor_sizes
 
-# Anchors further than this many places from the centre of a truth box are taken as IoU 0 with it: 80 px, beyond which
-# an IoU of 0.1 is out of reach for all but the very longest boxes. It makes matching 20 times cheaper.
+# Anchors further than this many places from the centre of a truth box are taken as IoU 0 with it: 80 px. Beyond it
+# only the longest boxes still reach an IoU of 0.1 to 0.14 and count as easy negatives. Matching is 20 times cheaper.
 REACH = 10
 
 # (upper IoU of easy negatives, upper IoU of hard negatives); None: one class of negatives below 0.3.

@@ -39,7 +39,7 @@ def draw_preview(model: DeepACE, state: dict, metaphases: MetaphaseSet, picture:
     network.load_state_dict(copy.deepcopy(state))
     network.eval()
     manifest = default_manifest("preview", "0.0.0", model.config.canonical_size)
-    panels, hits, shown, true = [], 0, 0, 0
+    panels, found_truths, right_boxes, shown, true = [], 0, 0, 0, 0
     for index in np.linspace(0, len(metaphases) - 1, count).astype(int):
         item, gray = metaphases.items[index], np.array(metaphases.image(index))
         stages = torch_stages(network, None)
@@ -48,7 +48,8 @@ def draw_preview(model: DeepACE, state: dict, metaphases: MetaphaseSet, picture:
         iou = box_iou(torch.as_tensor(boxes).reshape(-1, 4), torch.as_tensor(item.boxes)).numpy()
         found = iou.max(axis=0, initial=0) >= 0.5
         right = iou.max(axis=1, initial=0) >= 0.5
-        hits, shown, true = hits + int(found.sum()), shown + len(boxes), true + len(item.boxes)
+        found_truths, right_boxes = found_truths + int(found.sum()), right_boxes + int(right.sum())
+        shown, true = shown + len(boxes), true + len(item.boxes)
         panel = cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
         for box, good in zip(boxes.astype(int), right):
             cv2.rectangle(panel, tuple(box[:2].tolist()), tuple(box[2:].tolist()), FOUND if good else EXTRA, 2)
@@ -60,4 +61,4 @@ def draw_preview(model: DeepACE, state: dict, metaphases: MetaphaseSet, picture:
         frame[: panel.shape[0], : panel.shape[1]] = panel
         panels.append(frame)
     cv2.imwrite(str(picture), np.hstack(panels))
-    return hits / max(shown, 1), hits / max(true, 1)
+    return right_boxes / max(shown, 1), found_truths / max(true, 1)
