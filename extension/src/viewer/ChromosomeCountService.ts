@@ -93,6 +93,8 @@ const UNNAMED = 'Unnamed reader';
 const AUTOSAVE_DELAY_MS = 500;
 /** The host waits 400 ms for a second click. */
 const GESTURE_TIMEOUT_MS = 700;
+const SHOW_ATTEMPTS = 3;
+const SHOW_RETRY_MS = 3000;
 
 const DEFAULT_SETTINGS: CountSettings = {
   provider: 'auto',
@@ -285,6 +287,7 @@ export class ChromosomeCountService {
     this.#cellByImage.clear();
     this.#detections.clear();
     this.#cleanLogLength = 0;
+    this.#wantedCellId = null;
     this.#readSOPInstanceUID = null;
     this.#set(INITIAL);
   }
@@ -738,19 +741,34 @@ export class ChromosomeCountService {
 
   // ---- moving about ----
 
+  /** The cell that was asked for last, until its image is on the screen. */
+  #wantedCellId: string | null = null;
+
   #imageShown(imageId: string | null): void {
     this.#equipToolGroup();
-    const shownCellId = imageId ? this.cellOfImage(imageId) : null;
-    if (shownCellId !== this.#state.shownCellId) this.#set({ shownCellId });
+    const cellId = imageId ? this.cellOfImage(imageId) : null;
+    if (cellId === this.#wantedCellId) this.#wantedCellId = null;
+    // An image that comes late, when the reader has gone on already, does not call the reader back.
+    if (this.#wantedCellId === null && cellId !== this.#state.shownCellId) this.#set({ shownCellId: cellId });
   }
 
   async showCell(cellId: string): Promise<void> {
     await this.#gesture;
+    const opened = this.#opened;
     const image = this.#cells.get(cellId);
-    if (!image || !this.#opened) return;
+    if (!image || !opened) return;
     // The list answers at once, the picture follows.
+    this.#wantedCellId = cellId;
     this.#set({ shownCellId: cellId });
-    await this.#opened.tracking.show(image);
+    // The host drops a change of series that comes while it still makes the last one: ask again until it is there.
+    for (let attempt = 0; attempt < SHOW_ATTEMPTS; attempt++) {
+      await opened.tracking.show(image);
+      await new Promise(resolve => setTimeout(resolve, SHOW_RETRY_MS));
+      if (this.#opened !== opened || this.#wantedCellId !== cellId) return;
+      if (opened.tracking.currentImageId() === image.imageId) break;
+    }
+    this.#wantedCellId = null;
+    this.#imageShown(opened.tracking.currentImageId());
   }
 
   /** The next cell in this direction, wrapping round; `fits` narrows the choice. */
