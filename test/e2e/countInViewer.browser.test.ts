@@ -221,6 +221,12 @@ inBrowser('chromosome count in the stock viewer', () => {
     const before = await page.evaluate(() => JSON.stringify(window.services.chromosomeCountService.getState().caseState!.cells));
     await page.getByRole('button', { name: 'Save to PACS' }).click();
     await page.getByRole('button', { name: 'Saved to PACS' }).waitFor();
+    // Boxes still follow the case after a save.
+    const { boxes, count } = await shownCell(page);
+    await page.evaluate(uid => window.services.measurementService.remove(uid), boxes[1].id);
+    await untilShownCountIs(page, count - 1);
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, count);
     await page.reload();
     await untilReady(page);
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().report !== null);

@@ -552,7 +552,7 @@ export class ChromosomeCountService {
   }
 
   #announceCount(cellId: string): void {
-    this.#set({ announcement: `Cell ${this.#cell(cellId).cellNumber}: ${this.#live(cellId).length} chromosomes.` });
+    this.#set({ announcement: this.#countSentence(cellId) });
   }
 
   #cell(cellId: string): Cell {
@@ -887,7 +887,8 @@ export class ChromosomeCountService {
   }
 
   #countSentence(cellId: string): string {
-    return `Cell ${this.#cell(cellId).cellNumber}: ${this.#live(cellId).length} chromosomes.`;
+    const count = this.#live(cellId).length;
+    return `Cell ${this.#cell(cellId).cellNumber}: ${count} ${count === 1 ? 'chromosome' : 'chromosomes'}.`;
   }
 
   cancel(): void {

@@ -167,6 +167,8 @@ export function createAnnotationLayer({ core, tools, services, onRemovedInHost, 
 
   function show(cells: readonly ShownCell[]): Promise<void> {
     for (const cell of cells) pending.set(cell.cellId, cell);
+    // With nothing to do, `drain` would end before it is kept here, and would seem to go on for ever.
+    if (!pending.size) return Promise.resolve();
     draining ??= drain();
     return draining;
   }
