@@ -1,13 +1,16 @@
 /**
  * How long the parts of the detector take that run in TypeScript, and the whole of it under node.
  *
- *   node test/bench/detection.bench.mjs [--model model-assets/deepacev2-r18h] [--threads 2] [--json]
+ *   node test/bench/detection.bench.mjs [--model model-assets/deepacev2-r18h] [--threads 2] [--provider cpu|wasm] [--peer .cache/peer/fasterrcnn-r50-fpn.onnx] [--json]
  *
  * Median and best of repeated warm runs (the best is what a busy machine would have taken alone). The inputs are drawn here with a fixed seed; nothing is downloaded.
+ * The peer is a plain Faster R-CNN ResNet-50-FPN (model-assets/training/peer.py), run in the same runtime; the ratio is
+ * ours / peer on one 800×600 frame.
  */
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
@@ -17,6 +20,8 @@ const { values: options } = parseArgs({
   options: {
     model: { type: 'string', default: join(root, 'model-assets', 'deepacev2-r18h') },
     threads: { type: 'string', default: '2' },
+    provider: { type: 'string', default: 'cpu' },
+    peer: { type: 'string', default: join(root, '.cache', 'peer', 'fasterrcnn-r50-fpn.onnx') },
     json: { type: 'boolean', default: false },
   },
 });
@@ -109,7 +114,7 @@ async function timesMs(run, repeats) {
 }
 
 const rooms = await loadRooms();
-const node = await rooms.createNodeStages(options.model, { numThreads: Number(options.threads) });
+const node = await rooms.createNodeStages(options.model, { provider: options.provider, numThreads: Number(options.threads) });
 const { manifest, stages, provider } = node;
 const { eg, soft, hard } = manifest.suppression;
 const limits = { scoreFloor: 0.01, maxDetections: 200 };
@@ -137,13 +142,28 @@ for (const [width, height] of [[800, 600], [1600, 1200]]) {
 }
 await stages.dispose();
 
+/** Ours / peer on one 800×600 frame, or why there is none. */
+async function peerRatio() {
+  if (!existsSync(options.peer)) return `no peer measured: python model-assets/training/peer.py --out ${relative(process.cwd(), options.peer)} exports it (needs torchvision)`;
+  const ort = (await import(provider === 'wasm' ? 'onnxruntime-web' : 'onnxruntime-node')).default;
+  if (provider === 'wasm') ort.env.wasm.numThreads = Number(options.threads);
+  const session = await ort.InferenceSession.create(options.peer, { intraOpNumThreads: Number(options.threads) });
+  const image = new ort.Tensor('float32', Float32Array.from({ length: 3 * 600 * 800 }, uniform(4)), [3, 600, 800]);
+  await measure(`peer, Faster R-CNN ResNet-50-FPN 800×600, ${provider} ${options.threads} threads`, null, 3, () => session.run({ image }));
+  await session.release();
+  const ours = results.find(({ name }) => name.startsWith('pipeline 800×600'));
+  return `ours / peer at 800×600: ${(ours.ms / results.at(-1).ms).toFixed(3)}  (must: 0.2)`;
+}
+const ratio = await peerRatio();
+
 if (options.json) {
-  console.log(JSON.stringify({ cpu: cpus()[0]?.model, cores: cpus().length, model: manifest.id, version: manifest.version, results }));
+  console.log(JSON.stringify({ cpu: cpus()[0]?.model, cores: cpus().length, model: manifest.id, version: manifest.version, results, ratio }));
 } else {
   console.log(`${manifest.id} ${manifest.version}, node ${process.version}, ${cpus().length} cores`);
   for (const { name, ms, bestMs, limitMs } of results) {
     const verdict = limitMs === null ? '' : `  (must: ${limitMs} ms${ms <= limitMs ? '' : ', MISSED'})`;
     console.log(`${ms.toFixed(3).padStart(10)} ms (best ${bestMs.toFixed(3)})  ${name}${verdict}`);
   }
+  console.log(ratio);
 }
 if (results.some(({ ms, limitMs }) => limitMs !== null && ms > limitMs)) process.exitCode = 1;
