@@ -230,6 +230,7 @@ inBrowser('chromosome count in the stock viewer', () => {
     expect(await page.getByRole('button', { name: 'Restore' }).count()).toBe(0);
     // Boxes still follow the case after a save.
     const { boxes, count } = await shownCell(page);
+    await untilShownCountIs(page, count);
     await page.evaluate(uid => window.services.measurementService.remove(uid), boxes[1].id);
     await untilShownCountIs(page, count - 1);
     await page.getByRole('button', { name: 'Save to PACS' }).click();

@@ -90,8 +90,9 @@ export function newUID(): string {
 export function decimalString(value: number): string {
   if (!Number.isFinite(value)) throw new ReportError('valueDoesNotFit', `A number must be finite, got ${value}`);
   for (let digits = 16; digits > 0; digits--) {
-    const text = String(Number(value.toPrecision(digits)));
-    if (text.length <= MAX_LENGTH.DS) return text;
+    const rounded = Number(value.toPrecision(digits));
+    // 1e16 and the like are short only with an exponent, which a DS may have.
+    for (const text of [String(rounded), rounded.toExponential()]) if (text.length <= MAX_LENGTH.DS) return text;
   }
   throw new ReportError('valueDoesNotFit', `A number must fit 16 characters, got ${value}`);
 }
