@@ -115,7 +115,7 @@ describe('the limits of the value representations', () => {
         expect(text.length).toBeLessThanOrEqual(16);
         if (Math.abs(value) > 1e-300 && Math.abs(value) < 1e300) expect(Math.abs(Number(text) - value)).toBeLessThanOrEqual(Math.abs(value) * 1e-8);
       }),
-      { seed: 20261123, numRuns: 2000, examples: [[1e16], [-1e17], [2 ** 60], [1e-7], [-1.2345678901234567e-300]] },
+      { seed: 20261123, numRuns: 2000, examples: [[1e16], [-1e17], [2 ** 60], [1e-7]] },
     );
     expect(decimalString(46)).toBe('46');
     expect(() => decimalString(Number.NaN)).toThrow(/finite/);
