@@ -20,7 +20,7 @@ import { cornerstoneLibraries, type Core, type HostParams, type Instance, type S
 import { drawThumbnail, measureSharpness, readImage } from './readImage.ts';
 import { openNewestReport, reportsOfStudy, saveReport, type OpenedReport } from './reportStorage.ts';
 import { collectCells, type StudyCell } from './studyCells.ts';
-import { newTrackingUID } from './trackingUID.ts';
+import { newUID } from '../report/valueRepresentation.ts';
 import { trackViewports, type ViewportTracking } from './viewportTracking.ts';
 import { createCorrectionStore, createWorkStore, type StoredWork } from './workStore.ts';
 
@@ -411,7 +411,7 @@ export class ChromosomeCountService {
     for (const { sopInstanceUID, frameNumber, box } of report.boxes) {
       const cellId = `${sopInstanceUID}:${frameNumber}`;
       if (!this.#cells.has(cellId)) continue;
-      caseState = applyAction(caseState, { type: 'addChromosome', cellId, chromosomeId: newTrackingUID(), box, by, at: now() });
+      caseState = applyAction(caseState, { type: 'addChromosome', cellId, chromosomeId: newUID(), box, by, at: now() });
     }
     this.#cleanLogLength = caseState.log.length;
     this.#setCase(caseState, `${report.boxes.length} boxes of another report are open for review.`);
@@ -499,7 +499,7 @@ export class ChromosomeCountService {
     const { changes } = this.#state.caseState!.log.at(-1)!;
     const { DefaultHistoryMemo } = this.#opened!.core.utilities.HistoryMemo;
     const restoreMemo = (isUndo?: boolean) => (isUndo === false ? this.#step('redo', redo, this.#state.redoable) : this.#step('undo', undo, this.#state.undoable));
-    const memo = { id: newTrackingUID(), operationType: 'chromosomeCount', restoreMemo };
+    const memo = { id: newUID(), operationType: 'chromosomeCount', restoreMemo };
     // Where the host removed the box, it has remembered that as a step of its own: one gesture, one step.
     const isSameGesture = ({ id }: { id?: string }) => changes.some(change => change.on === 'chromosome' && change.chromosomeId === id);
     if (!DefaultHistoryMemo.replaceCurrentMemo(memo, isSameGesture)) DefaultHistoryMemo.push(memo);
@@ -630,7 +630,7 @@ export class ChromosomeCountService {
     const cellId = this.cellOfImage(imageId);
     if (!cellId) return;
     if (mode === 'remove') this.act({ type: 'rejectRegion', cellId, region: box });
-    else this.act({ type: 'addChromosome', cellId, chromosomeId: newTrackingUID(), box });
+    else this.act({ type: 'addChromosome', cellId, chromosomeId: newUID(), box });
     this.#announceCount(cellId);
   }
 
@@ -652,7 +652,7 @@ export class ChromosomeCountService {
       const { rows, columns } = this.#cell(cellId).imageRef;
       const detection = this.#detections.get(cellId);
       const box = candidateAt(detection, point, live) ?? fittingBox(live, point, { rows, columns, fallbackSidePx: detection?.sizePx });
-      this.act({ type: 'addChromosome', cellId, chromosomeId: newTrackingUID(), box });
+      this.act({ type: 'addChromosome', cellId, chromosomeId: newUID(), box });
     }
     this.#announceCount(cellId);
   }
@@ -701,7 +701,7 @@ export class ChromosomeCountService {
       this.#notify('info', 'Nothing to split', 'Click a box to select it, then split it.');
       return;
     }
-    this.act({ type: 'splitChromosome', cellId: shownCellId, chromosomeId, newIds: [newTrackingUID(), newTrackingUID()] });
+    this.act({ type: 'splitChromosome', cellId: shownCellId, chromosomeId, newIds: [newUID(), newUID()] });
     this.#announceCount(shownCellId);
   }
 
@@ -712,7 +712,7 @@ export class ChromosomeCountService {
       this.#notify('info', 'Nothing to merge', 'Select two boxes (click one, then the other with Shift), then merge them.');
       return;
     }
-    this.act({ type: 'mergeChromosomes', cellId: shownCellId, chromosomeIds: [selected[0], selected[1]], newId: newTrackingUID() });
+    this.act({ type: 'mergeChromosomes', cellId: shownCellId, chromosomeIds: [selected[0], selected[1]], newId: newUID() });
     this.#announceCount(shownCellId);
   }
 
@@ -919,7 +919,7 @@ export class ChromosomeCountService {
         elapsedMs: about.elapsedMs ?? previous?.elapsedMs,
       },
       detections: detections.map(({ box, score, candidate, type }) => ({
-        id: newTrackingUID(),
+        id: newUID(),
         box: [...box] as unknown as Box,
         score: Math.min(1, score),
         ...(type ? { type } : {}),

@@ -5,7 +5,7 @@ import {
   type Dataset, type ReadReport, type ReportDocument,
 } from '../report/index.ts';
 import type { HostParams, Instance } from './hostTypes.ts';
-import { newTrackingUID } from './trackingUID.ts';
+import { newUID } from '../report/valueRepresentation.ts';
 
 /** What was opened or stored last. */
 export interface OpenedReport {
@@ -74,11 +74,11 @@ function installationUID(): string {
   try {
     const known = localStorage.getItem(DEVICE_KEY);
     if (known) return known;
-    const uid = newTrackingUID();
+    const uid = newUID();
     localStorage.setItem(DEVICE_KEY, uid);
     return uid;
   } catch {
-    return newTrackingUID();
+    return newUID();
   }
 }
 
