@@ -17,10 +17,11 @@ from pathlib import Path
 
 import torch
 
+from checkpoint import CheckpointError, read_checkpoint
 from dataset import DataError, MetaphaseSet
 from detect import torch_stages
 from evaluate import choose_threshold, match_all, measure, progress, run_images, select_all, spread_indices, with_variant
-from export import SHIPPED_VARIANT, ExportError, default_manifest, load_network, load_scout, read_checkpoint
+from export import SHIPPED_VARIANT, default_manifest, load_network, load_scout
 from metrics import paired_test
 
 # name: settings of Configuration that differ from the full model (HNASv2 + TNRL + Template Module)
@@ -171,7 +172,7 @@ def main(arguments=None) -> int:
     except subprocess.CalledProcessError as error:
         print(f"ablation: training of {name} ended with {error.returncode}; run again to resume", file=sys.stderr)
         return 1
-    except (DataError, ExportError) as error:
+    except (DataError, CheckpointError) as error:
         print(f"ablation: {error}", file=sys.stderr)
         return 1
     print(format_tables(measured))

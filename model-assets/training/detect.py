@@ -1,6 +1,7 @@
 """The whole inference pipeline, stages injected: the same code serves PyTorch modules and ONNX Runtime sessions.
 
-    frame [H, W] u8 -> tone -> scout -> size plan -> dense -> proposals -> heads -> candidates -> suppression -> boxes
+    frame [H, W] u8 -> tone -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
+    before -> candidates -> suppression -> boxes
 
 The TypeScript `detectChromosomes` and `selectDetections` follow it step by step, equal on the golden arrays.
 """
@@ -18,7 +19,7 @@ from embedding_nms import embedding_nms
 from nms import hard_nms, soft_nms
 from preprocess import PreprocessError, Tone, feed_region, measure_tone
 from proposals import make_proposals
-from refinement import Candidates, refine
+from refinement import Candidates, next_rois, refine
 from size_policy import SizePlan, plan_size, scout_size
 
 METHODS = ("eg", "soft", "hard")
@@ -126,8 +127,13 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
     network_input = feed_region(dark_objects, plan.region, plan.network_width, plan.network_height, tone, manifest)
     features, objectness, deltas = stages.dense(network_input)
     proposals = make_proposals(objectness, deltas, plan.network_width, plan.network_height, manifest)
-    scores, head_deltas, embeddings, types = stages.heads(features, proposals)
-    candidates = refine(proposals, scores, head_deltas, embeddings, types, plan, manifest)
+    rois = proposals
+    heads = first = stages.heads(features, rois)
+    for _ in range(manifest["refinement"]["looks"] - 1):
+        rois = next_rois(rois, heads[0], heads[1], plan, manifest)
+        heads = stages.heads(features, rois)
+    scores, head_deltas, embeddings, types = heads
+    candidates = refine(rois, scores, head_deltas, embeddings, types, plan, manifest)
     trace.update(
         scouted=scouted,
         scout_input=scout_input,
@@ -137,6 +143,9 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         objectness=objectness,
         deltas=deltas,
         proposals=proposals,
+        first_scores=first[0],
+        first_deltas=first[1],
+        rois=rois,
         scores=scores,
         head_deltas=head_deltas,
         embeddings=embeddings,

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from checkpoint import CheckpointError
 from dataset import DataError, MetaphaseSet
 from detect import detect_chromosomes, select_detections
 from evaluate import add_model_arguments, open_model, progress, spread_indices
-from export import ExportError
 from nms import intersection_areas
 
 MARGIN = 3  # px around a box that must be free, so that no neighbour is cut
@@ -161,7 +161,7 @@ def main(arguments=None) -> int:
     try:
         manifest, stages, _ = open_model(options)
         val = MetaphaseSet(options.data, "val", options.cache)
-    except (DataError, ExportError) as error:
+    except (DataError, CheckpointError) as error:
         print(f"erase_paste: {error}", file=sys.stderr)
         return 1
 

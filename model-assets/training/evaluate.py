@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 import torch
 
+from checkpoint import CheckpointError
 from dataset import DataError, MetaphaseSet
 from detect import detect_chromosomes, onnx_stages, read_manifest, select_detections, torch_stages
 from embedding_nms import VARIANTS
-from export import ExportError, default_manifest, load_network, load_scout
+from export import default_manifest, load_network, load_scout
 from metrics import (
     Match,
     average_precision,
@@ -242,7 +243,7 @@ def main(arguments=None) -> int:
         manifest, stages, hashes = open_model(options)
         train = MetaphaseSet(options.data, "train", options.cache)
         val = MetaphaseSet(options.data, "val", options.cache)
-    except (DataError, ExportError) as error:
+    except (DataError, CheckpointError) as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 1
     indices = spread_indices(len(val), options.limit)

@@ -26,6 +26,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from anchors import RATIOS, SIDES, STRIDE
 from box_coder import HEAD_WEIGHTS, MAX_LOG_RATIO, RPN_WEIGHTS
+from checkpoint import CheckpointError, best_state, read_checkpoint
 from configuration import TYPES, Configuration
 from detect import onnx_stages
 from embedding_nms import VARIANTS
@@ -45,10 +46,6 @@ INTENDED_USE = (
 COMPARED_SIZES = ((160, 192), (256, 224))
 FP32_TOLERANCE = 2e-3  # largest |difference| / max(1, largest |value|), PyTorch against ONNX Runtime, same fp32 weights
 FP16_TOLERANCE = 2e-2  # the same after rounding the weights to fp16, root mean square
-
-# A checkpoint is a pickle: load nothing but weights where PyTorch can (1.13 knows the option but refuses plain floats).
-WEIGHTS_ONLY = int(torch.__version__.split(".")[0]) >= 2
-
 
 class ExportError(RuntimeError):
     """An exported graph that does not compute what the network computes."""
@@ -97,22 +94,6 @@ class HeadsStage(torch.nn.Module):
     def forward(self, features, rois):
         scores, deltas, embeddings, types = self.network.classify(_OnnxRoiAlign.apply(features, rois))
         return scores.sigmoid(), deltas, embeddings, types.softmax(dim=1)
-
-
-def read_checkpoint(path: Path) -> dict:
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=WEIGHTS_ONLY)
-    except Exception as error:  # torch raises pickle, zip and OS errors alike
-        raise ExportError(f"{path}: expected a checkpoint of this recipe, got {error}") from error
-    missing = {"config", "model", "step"} - set(checkpoint)
-    if missing:
-        raise ExportError(f"{path}: expected config, model, step in the checkpoint, missing {', '.join(sorted(missing))}")
-    return checkpoint
-
-
-def best_state(checkpoint: dict) -> dict:
-    """The averaged weights where there are some, else the raw ones."""
-    return checkpoint.get("ema") or checkpoint["model"]
 
 
 def load_network(path: Path):
@@ -296,6 +277,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
         "anchors": {"sides": list(SIDES), "ratios": list(RATIOS)},
         "coder": {"rpnWeights": list(RPN_WEIGHTS), "headWeights": list(HEAD_WEIGHTS), "maxLogRatio": MAX_LOG_RATIO},
         "proposals": {"preNms": 6000, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
+        "refinement": {"looks": 2, "minScore": 0.05},
         "suppression": {
             "candidateFloor": 0.01,
             "maxDetections": 200,
@@ -374,7 +356,7 @@ def main(arguments=None) -> int:
         result = export_model(
             network, scout, options.out, model_id=options.out.name, version=options.version, training=training, evaluation=evaluation
         )
-    except ExportError as error:
+    except (CheckpointError, ExportError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
     total = sum(f["bytes"] for f in result["manifest"]["files"].values())

@@ -1,6 +1,6 @@
 """Heads outputs -> candidates: refined boxes in image px, before any suppression.
 
-proposals [R, 4] network px, scores [R] (sigmoid applied), deltas [R, 4], embeddings [R], types [R, 24] (softmax).
+rois [R, 4] network px, scores [R] (sigmoid applied), deltas [R, 4], embeddings [R], types [R, 24] (softmax).
 """
 from __future__ import annotations
 
@@ -24,24 +24,40 @@ class Candidates:
     scores: np.ndarray  # [N] f32
     embeddings: np.ndarray  # [N] f32
     types: np.ndarray  # [N, 24] f32
-    rois: np.ndarray  # [N] index of the proposal
+    rois: np.ndarray  # [N] index of the RoI
 
     def __len__(self):
         return len(self.scores)
 
 
-def refine(proposals, scores, deltas, embeddings, types, plan: SizePlan, manifest: dict) -> Candidates:
-    floor = manifest["suppression"]["candidateFloor"]
+def refined_boxes(rois, deltas, plan: SizePlan, manifest: dict) -> np.ndarray:
+    """[R, 4] f64 network px, clipped to the picture."""
     boxes = decode_boxes(
         torch.from_numpy(np.asarray(deltas, np.float64)),
-        torch.from_numpy(np.asarray(proposals, np.float64)),
+        torch.from_numpy(np.asarray(rois, np.float64)),
         manifest["coder"]["headWeights"],
     ).numpy()
-    boxes = clip_boxes(boxes, plan.network_width, plan.network_height)
+    return clip_boxes(boxes, plan.network_width, plan.network_height)
+
+
+def next_rois(rois, scores, deltas, plan: SizePlan, manifest: dict) -> np.ndarray:
+    """The RoIs of another look, [R', 4] f32 network px: what this look made of its own, without the hopeless.
+
+    Beyond the paper, after Cascade R-CNN (Cai & Vasconcelos 2018) with shared heads: a proposal lies beside its
+    chromosome, the box made of it lies on it, so score, embedding and type of a second look are surer.
+    """
+    boxes = refined_boxes(rois, deltas, plan, manifest).astype(np.float32)
+    large = ((boxes[:, 2:] - boxes[:, :2]) >= manifest["proposals"]["minSide"]).all(axis=1)
+    return boxes[large & (scores >= manifest["refinement"]["minScore"])]
+
+
+def refine(rois, scores, deltas, embeddings, types, plan: SizePlan, manifest: dict) -> Candidates:
+    floor = manifest["suppression"]["candidateFloor"]
+    boxes = refined_boxes(rois, deltas, plan, manifest)
     boxes /= (plan.scale_x, plan.scale_y, plan.scale_x, plan.scale_y)
     boxes += (plan.region[0], plan.region[1], plan.region[0], plan.region[1])
     boxes = boxes.astype(np.float32)
     large = ((boxes[:, 2:] - boxes[:, :2]) >= MIN_SIDE_PX).all(axis=1)
-    rois = np.flatnonzero(large & (scores >= floor))
-    rois = rois[np.argsort(-scores[rois], kind="stable")]
-    return Candidates(boxes[rois], scores[rois], embeddings[rois], types[rois], rois)
+    kept = np.flatnonzero(large & (scores >= floor))
+    kept = kept[np.argsort(-scores[kept], kind="stable")]
+    return Candidates(boxes[kept], scores[kept], embeddings[kept], types[kept], kept)

@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from augment import degrade, draw_dust, draw_nuclei, place_metaphase, stretch_limits, tone_table
+from checkpoint import CheckpointError, read_checkpoint
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import convolution, normalise
@@ -138,7 +139,7 @@ def train_scout(data: Path, run: Path, steps: int, batch: int = 8):
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.01)
     start, last = 0, run / "last.pt"
     if last.exists():
-        state = torch.load(last)
+        state = read_checkpoint(last)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         start = state["step"]

@@ -1,40 +1,29 @@
 """What one training step compares: the losses of the RPN and of the heads for a batch (section III-C, Eq. 12)."""
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from torch.nn import functional as F
 
 from anchor_sampling import match_anchors, sample_anchors
 from anchors import make_anchors
 from box_coder import HEAD_WEIGHTS, RPN_WEIGHTS, decode_boxes, encode_boxes
-from losses import box_iou, group_losses, intersection, area, repulsion_loss
+from losses import area, box_iou, group_losses, intersection, repulsion_loss
+from nms import hard_nms
 
 RPN_SMOOTH = 1.0 / 9.0
-POSITIVE_SHARE = 0.25
 POSITIVE_ROI_IOU = 0.5
-
-
-def greedy_nms(boxes: torch.Tensor, iou_threshold: float, keep_at_most: int) -> torch.Tensor:
-    """Indices kept; boxes [N, 4] sorted by descending score. For a few thousand boxes at most (one N x N matrix)."""
-    overlaps = (box_iou(boxes, boxes) > iou_threshold).cpu().numpy()
-    suppressed = overlaps[0].copy() if len(boxes) else overlaps
-    kept = []
-    for index in range(len(boxes)):
-        if index and suppressed[index]:
-            continue
-        kept.append(index)
-        if len(kept) == keep_at_most:
-            break
-        suppressed |= overlaps[index]
-    return torch.as_tensor(kept, dtype=torch.long)
 
 
 def training_proposals(logits: torch.Tensor, deltas: torch.Tensor, anchors: torch.Tensor, side: int, config) -> torch.Tensor:
     """logits [A], deltas [A, 4] of one image, without gradient -> [R, 4] network px."""
     top = logits.topk(min(config.train_pre_nms, len(logits))).indices
     boxes = decode_boxes(deltas[top], anchors[top]).clamp(0, side)
-    boxes = boxes[((boxes[:, 2:] - boxes[:, :2]) >= 2).all(dim=1)]
-    return boxes[greedy_nms(boxes, 0.7, config.train_post_nms)]
+    large = ((boxes[:, 2:] - boxes[:, :2]) >= 2).all(dim=1)
+    boxes = boxes[large]
+    kept, _ = hard_nms(boxes.cpu().numpy(), logits[top][large].cpu().numpy(), 0.7, config.train_post_nms)
+    return boxes[torch.as_tensor(kept, dtype=torch.long)]
 
 
 def sample_rois(proposals: torch.Tensor, boxes: torch.Tensor, ignored: torch.Tensor, count: int, generator: torch.Generator):
@@ -70,7 +59,7 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
     deltas = deltas.float().reshape(count, 36, 4, rows, columns).permute(0, 1, 3, 4, 2).reshape(count, -1, 4)
 
     positives, negatives, targets = [], [], []
-    all_rois, all_positive, all_box, all_image = [], [], [], []
+    all_rois, all_positive, all_box = [], [], []
     for index, (boxes, _, ignored) in enumerate(truths):
         iou, box_of, best = match_anchors(boxes, rows, columns)
         skip = torch.zeros_like(best)
@@ -87,7 +76,6 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
         all_rois.append(rois)
         all_positive.append(is_positive)
         all_box.append(roi_box)
-        all_image.append(torch.full((len(rois),), index, dtype=torch.long))
 
     positive, negative = torch.cat(positives), torch.cat(negatives)
     sampled = torch.cat((logits.reshape(-1)[positive], logits.reshape(-1)[negative]))
@@ -96,13 +84,40 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
     number = max(len(positive) + len(negative), 1)
     losses["rpn_box"] = F.smooth_l1_loss(deltas.reshape(-1, 4)[positive], torch.cat(targets), beta=RPN_SMOOTH, reduction="sum") / number
 
-    rois, is_positive = torch.cat(all_rois), torch.cat(all_positive)
-    image_index = torch.cat(all_image)
+    stage = RoiSamples(all_rois, all_positive, all_box)
+    head, refined = head_losses(model, features, stage, truths, config, autocast)
+    losses.update(head)
+    if config.refined_rois:
+        # Inference looks at every chromosome twice, the second time through its refined box: train what it will see.
+        samples = [
+            sample_rois(boxes_of.clamp(0, side), boxes, ignored, config.refined_rois, generator)
+            for boxes_of, (boxes, _, ignored) in zip(refined, truths)
+        ]
+        second, _ = head_losses(model, features, RoiSamples(*map(list, zip(*samples))), truths, config, autocast)
+        for name, value in second.items():
+            losses[name] = losses[name] + value
+    return losses
+
+
+@dataclasses.dataclass(frozen=True)
+class RoiSamples:
+    """Per image: rois [R, 4] network px, which of them are positive [R], and the truth each overlaps most [R]."""
+
+    rois: list
+    positive: list
+    box_of: list
+
+
+def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, config, autocast):
+    """-> (named losses of the heads, the boxes they made of the RoIs of each image, without gradient)."""
+    count = len(truths)
+    rois, is_positive = torch.cat(samples.rois), torch.cat(samples.positive)
+    image_index = torch.cat([torch.full((len(r),), index, dtype=torch.long) for index, r in enumerate(samples.rois)])
     with autocast():
         pooled = model.pool(features, rois, image_index)
         score, roi_deltas, embedding, types = model.classify(pooled)
     score, roi_deltas, embedding, types = score.float(), roi_deltas.float(), embedding.float(), types.float()
-    losses["score"] = F.binary_cross_entropy_with_logits(score, is_positive.to(score))
+    losses = {"score": F.binary_cross_entropy_with_logits(score, is_positive.to(score))}
     zero = score.sum() * 0
     box_loss, pull, push, repulsion, type_loss = zero, zero, zero, zero, zero
     total_positive = max(int(is_positive.sum()), 1)
@@ -110,7 +125,7 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
         mine = (image_index == index) & is_positive
         if not mine.any():
             continue
-        box_of = all_box[index][all_positive[index]]
+        box_of = samples.box_of[index][samples.positive[index]]
         share = int(mine.sum()) / total_positive
         predicted = decode_boxes(roi_deltas[mine], rois[mine], HEAD_WEIGHTS)
         box_loss = box_loss + F.smooth_l1_loss(roi_deltas[mine], encode_boxes(boxes[box_of], rois[mine], HEAD_WEIGHTS), beta=1.0, reduction="sum")
@@ -125,4 +140,5 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
     losses["push"] = config.beta * push
     losses["repulsion"] = config.gamma * repulsion
     losses["type"] = config.type_weight * type_loss
-    return losses
+    refined = decode_boxes(roi_deltas.detach(), rois, HEAD_WEIGHTS).split([len(r) for r in samples.rois])
+    return losses, refined

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 
 from augment import training_sample
+from checkpoint import best_state, read_checkpoint
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
@@ -33,7 +34,7 @@ from targets import batch_losses
 SAVE_EVERY_S = 240
 PREVIEW_EVERY = 1000  # steps
 # What a resumed run may change; anything else makes the checkpoint one of another configuration.
-CHANGEABLE = ("steps", "extra_share")
+CHANGEABLE = ("steps", "extra_share", "refined_rois")
 
 
 def learning_rate(step: int, config: Configuration) -> float:
@@ -148,13 +149,13 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     validation = MetaphaseSet(data, "val", run.parent / "cache") if (data / "val.json").exists() else None
     model = DeepACE(config).to(device).to(memory_format=torch.channels_last)
     if initial:
-        model.load_state_dict(torch.load(initial, map_location=device)["ema"])
+        model.load_state_dict(best_state(read_checkpoint(initial, device)))
     optimizer = make_optimizer(model, config)
     average = Average(model, config.ema)
     last = run / "last.pt"
     start = 0
     if last.exists():
-        state = torch.load(last, map_location=device)
+        state = read_checkpoint(last, device)
         was = Configuration.from_dict(state["config"]).to_dict()
         different = [f"{k}: {was[k]} -> {v}" for k, v in config.to_dict().items() if was[k] != v and k not in CHANGEABLE]
         if different:

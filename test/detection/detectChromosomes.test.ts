@@ -86,19 +86,44 @@ test('a new threshold or method needs no second inference', async () => {
   expect(() => selectDetections(cell.candidates, manifest, { method: 'none' as never })).toThrow(/expected/);
 });
 
+test('the second look goes through the boxes of the first, without the hopeless', async () => {
+  const stages = rectangleStages(manifest);
+  const looks: Float32Array[] = [];
+  const heads: Stages['heads'] = async (features, rois) => {
+    looks.push(rois);
+    const output = await stages.heads(features, rois);
+    // the first look moves every box by a tenth of its width (weight 10) and gives up the last one
+    if (looks.length === 1) {
+      for (let r = 0; r < rois.length / 4; r++) output.deltas[r * 4] = 1;
+      output.scores[output.scores.length - 1] = manifest.refinement.minScore / 2;
+    }
+    return output;
+  };
+  const cell = await detectChromosomes(rectangleFrame(500, 450, strips(40, 30, 70, 36)), manifest, { ...stages, heads });
+  const [first, second] = looks;
+  expect(looks).toHaveLength(manifest.refinement.looks);
+  expect(second).toHaveLength(first.length - 4);
+  for (let o = 0; o < second.length; o += 4) {
+    expect(second[o]).toBeCloseTo(first[o] + (first[o + 2] - first[o]) / 10, 2);
+    expect(second[o + 1]).toBeCloseTo(first[o + 1], 2);
+  }
+  expect(cell.candidates.numCandidates).toBe(second.length / 4);
+});
+
 test('stages are announced in order; an abort between stages stops there and frees the features', async () => {
   const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
   const seen: string[] = [];
   await detectChromosomes(frame, manifest, rectangleStages(manifest), { onStage: (stage) => seen.push(stage) });
-  expect(seen).toEqual(['scout', 'dense', 'proposals', 'heads', 'refinement']);
+  expect(seen).toEqual(['scout', 'dense', 'proposals', 'heads', 'refinement', 'heads', 'refinement']);
 
-  for (const stopAt of seen) {
+  for (const numBegun of seen.keys()) {
     const controller = new AbortController();
     const stages = rectangleStages(manifest);
-    const onStage = (stage: string): void => {
-      if (seen.indexOf(stage) === seen.indexOf(stopAt) - 1 || stopAt === 'scout') controller.abort();
+    let begun = 0;
+    const onStage = (): void => {
+      if (++begun === numBegun) controller.abort();
     };
-    if (stopAt === 'scout') controller.abort();
+    if (numBegun === 0) controller.abort();
     await expect(detectChromosomes(frame, manifest, stages, { signal: controller.signal, onStage })).rejects.toMatchObject({
       name: 'AbortError',
     });

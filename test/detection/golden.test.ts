@@ -6,7 +6,7 @@ import { readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
 import { readManifest } from '../../extension/src/detection/manifest.ts';
 import { preprocess } from '../../extension/src/detection/preprocess.ts';
 import { selectProposals } from '../../extension/src/detection/proposals.ts';
-import { refineProposals } from '../../extension/src/detection/refinement.ts';
+import { nextRois, refineRois } from '../../extension/src/detection/refinement.ts';
 import { selectDetections, suppress } from '../../extension/src/detection/selectDetections.ts';
 import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
 import type { Candidates, SuppressionMethod } from '../../extension/src/detection/types.ts';
@@ -77,14 +77,27 @@ describe('equal to Python on the golden arrays', () => {
     expect(worst(rois, golden.float32('proposals'))).toBeLessThan(tolerances.boxesPx);
   });
 
-  const rois = golden.float32('proposals');
+  const proposals = golden.float32('proposals');
+  const firstHeads = {
+    scores: golden.float32('firstScores'),
+    deltas: golden.float32('firstDeltas'),
+    embeddings: new Float32Array(proposals.length / 4),
+    types: null,
+  };
+
+  test('RoIs of the second look', () => {
+    expect(manifest.refinement.looks).toBe(2);
+    expect(worst(nextRois(proposals, firstHeads, network, manifest), rois)).toBeLessThan(tolerances.boxesPx);
+  });
+
+  const rois = golden.float32('rois');
   const heads = {
     scores: golden.float32('scores'),
     deltas: golden.float32('headDeltas'),
     embeddings: golden.float32('embeddings'),
     types: golden.float32('types'),
   };
-  const refined = refineProposals(rois, heads, network, manifest);
+  const refined = refineRois(rois, heads, network, manifest);
   const embeddings = Float32Array.from(golden.array('candidateRois'), (roi) => heads.embeddings[roi]);
   const candidates: Candidates = {
     numCandidates: embeddings.length,
@@ -112,7 +125,7 @@ describe('equal to Python on the golden arrays', () => {
     const cell = await detectChromosomes(image, manifest, {
       scout: async () => scoutCells,
       dense: async () => ({ ...dense, features: { dispose: () => undefined } }),
-      heads: async () => heads,
+      heads: async (_, fed) => (fed.length === proposals.length ? firstHeads : heads),
     });
     expect(worst(cell.candidates.boxes, candidates.boxes)).toBeLessThan(tolerances.boxesPx);
     expect(selectDetections(cell.candidates, manifest)).toHaveLength(values.counts[manifest.suppression.default]);

@@ -8,6 +8,7 @@ import torch
 from onnx import TensorProto
 
 import export
+from checkpoint import CheckpointError
 from detect import detect_chromosomes, onnx_stages, read_manifest, select_detections, torch_stages
 from export import ExportError, compare, export_model, load_network
 from golden import draw_picture, make_golden, read_golden
@@ -160,10 +161,10 @@ def test_checkpoint_prefers_the_averaged_weights(tiny_network, tmp_path):
 def test_broken_checkpoints_are_named(tmp_path):
     broken = tmp_path / "broken.pt"
     broken.write_bytes(b"no checkpoint")
-    with pytest.raises(ExportError, match="broken.pt"):
+    with pytest.raises(CheckpointError, match="broken.pt"):
         load_network(broken)
     torch.save({"model": {}}, tmp_path / "other.pt")
-    with pytest.raises(ExportError, match="other.pt.*missing config, step"):
+    with pytest.raises(CheckpointError, match="other.pt.*missing config, step"):
         load_network(tmp_path / "other.pt")
 
 

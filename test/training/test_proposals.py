@@ -4,7 +4,7 @@ import pytest
 from anchors import make_anchors
 from export import default_manifest
 from proposals import make_proposals
-from refinement import refine
+from refinement import next_rois, refine
 from size_policy import SizePlan
 
 MANIFEST = default_manifest("test", "0.0.0", 60.0)
@@ -64,3 +64,13 @@ def test_no_proposals_no_candidates():
     empty = np.zeros(0, np.float32)
     candidates = refine(np.zeros((0, 4), np.float32), empty, np.zeros((0, 4)), empty, np.zeros((0, 24)), plan, MANIFEST)
     assert len(candidates) == 0
+
+
+def test_another_look_goes_through_the_boxes_of_the_one_before():
+    plan = SizePlan((0, 0, 64, 64), 1.0, 64, 64, 60.0, 5, ())
+    rois = np.array([[10, 10, 30, 20], [40, 20, 60, 44], [5, 5, 9, 9]], np.float32)
+    scores = np.array([0.9, MANIFEST["refinement"]["minScore"] / 2, 0.4], np.float32)
+    deltas = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 5 * np.log(0.4), 0]], np.float32)
+    again = next_rois(rois, scores, deltas, plan, MANIFEST)
+    # moved by a tenth of its width; the second is hopeless, the third has shrunk to less than 2 px
+    np.testing.assert_allclose(again, [[12, 10, 32, 20]], atol=1e-4)

@@ -8,7 +8,7 @@ from PIL import Image
 
 import train as training
 from configuration import Configuration
-from export import read_checkpoint
+from checkpoint import read_checkpoint
 from golden import STRIPS, draw_picture
 
 CONFIG = Configuration(channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128)

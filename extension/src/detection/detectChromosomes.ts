@@ -1,7 +1,8 @@
 /**
  * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
  * frame [image px] → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
- * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement → candidates [image px].
+ * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement, as many looks as the manifest wants
+ * → candidates [image px].
  * The graphs are injected; suppression is `selectDetections`.
  */
 import { DetectionError } from './errors.ts';
@@ -9,7 +10,7 @@ import { checkGrayImage, normalizePolarity } from './grayImage.ts';
 import type { Manifest } from './manifest.ts';
 import { preprocess } from './preprocess.ts';
 import { selectProposals } from './proposals.ts';
-import { NO_CANDIDATES, refineProposals } from './refinement.ts';
+import { NO_CANDIDATES, nextRois, refineRois } from './refinement.ts';
 import { chooseRegion, scoutSize } from './sizePolicy.ts';
 import type { Abortable, CellDetection, DetectionStage, Features, GrayImage, NetworkImage, Stages } from './types.ts';
 
@@ -54,12 +55,13 @@ export async function detectChromosomes<F extends Features>(
     begin('proposals');
     const numAnchors = manifest.anchors.sides.length * manifest.anchors.ratios.length;
     checkGrid('dense', dense, networkImage, manifest.stride, dense.objectness.length / numAnchors);
-    const rois = selectProposals(dense, network.width, network.height, manifest);
-    if (rois.length > 0) {
+    let rois = selectProposals(dense, network.width, network.height, manifest);
+    for (let looksLeft = manifest.refinement.looks; rois.length > 0 && looksLeft > 0; looksLeft--) {
       begin('heads');
       const heads = await stages.heads(dense.features, rois);
       begin('refinement');
-      candidates = refineProposals(rois, heads, network, manifest);
+      if (looksLeft === 1) candidates = refineRois(rois, heads, network, manifest);
+      else rois = nextRois(rois, heads, network, manifest);
     }
   } finally {
     dense.features.dispose();

@@ -5,7 +5,7 @@
 import { DetectionError } from './errors.ts';
 import type { GrayImage } from './types.ts';
 
-type PixelData =
+export type PixelData =
   | Uint8Array
   | Uint8ClampedArray
   | Int8Array
@@ -22,19 +22,19 @@ export const MIN_IMAGE_SIDE = 32;
 export const MAX_IMAGE_PIXELS = 64_000_000;
 
 export interface DecodedPixels {
-  width: number;
-  height: number;
+  readonly width: number;
+  readonly height: number;
   /** interleaved samples (planar configuration 0) */
-  data: PixelData;
+  readonly data: PixelData;
   /** 1 gray, 3 RGB, 4 RGBA (alpha is ignored); default 1 */
-  samplesPerPixel?: number;
+  readonly samplesPerPixel?: number;
   /** gray only: MONOCHROME1 shows its lowest value white; default MONOCHROME2 */
-  photometricInterpretation?: string;
+  readonly photometricInterpretation?: string;
   /** gray only; above 8 (default: the width of the array's elements) the frame's own range is stretched to 0..255 */
-  bitsStored?: number;
+  readonly bitsStored?: number;
   /** modality rescale, used above 8 bit; defaults 1 and 0 */
-  rescaleSlope?: number;
-  rescaleIntercept?: number;
+  readonly rescaleSlope?: number;
+  readonly rescaleIntercept?: number;
 }
 
 /**
@@ -53,7 +53,7 @@ export function toGray8({
   rescaleSlope = 1,
   rescaleIntercept = 0,
 }: DecodedPixels): GrayImage {
-  const numPixels = checkSize(width, height);
+  const numPixels = checkImageSize(width, height);
   if (samplesPerPixel !== 1 && samplesPerPixel !== 3 && samplesPerPixel !== 4) {
     throw new DetectionError('invalidImage', `expected 1, 3 or 4 samples per pixel, got ${samplesPerPixel}`);
   }
@@ -107,7 +107,12 @@ function invert(from: Uint8Array, to: Uint8Array): void {
   for (let i = 0; i < from.length; i++) to[i] = 255 - from[i];
 }
 
-function checkSize(width: number, height: number): number {
+/**
+ * What the header alone can tell, before a pixel is fetched.
+ * @returns the number of pixels
+ * @throws DetectionError invalidImage, imageTooSmall, imageTooLarge
+ */
+export function checkImageSize(width: number, height: number): number {
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1) {
     throw new DetectionError('invalidImage', `expected a positive integer width and height, got ${width}×${height}`);
   }
@@ -129,7 +134,7 @@ function checkSize(width: number, height: number): number {
 
 /** @throws DetectionError invalidImage, imageTooSmall, imageTooLarge */
 export function checkGrayImage(image: GrayImage): void {
-  const numPixels = checkSize(image?.width, image?.height);
+  const numPixels = checkImageSize(image?.width, image?.height);
   if (!(image.data instanceof Uint8Array)) {
     throw new DetectionError('invalidImage', `expected gray data as a Uint8Array, got ${typeof image.data}`);
   }

@@ -58,6 +58,12 @@ export interface Manifest {
     readonly postNms: number;
     readonly minSide: number;
   };
+  readonly refinement: {
+    /** runs of the heads; each after the first looks through the boxes of the one before. 1 is the paper */
+    readonly looks: number;
+    /** RoIs below this score are not looked at again */
+    readonly minScore: number;
+  };
   readonly suppression: {
     readonly candidateFloor: number;
     readonly maxDetections: number;
@@ -144,6 +150,7 @@ const RULES: Rules = {
   anchors: { sides: positives, ratios: positives },
   coder: { rpnWeights: weights, headWeights: weights, maxLogRatio: positive },
   proposals: { preNms: count, nmsIou: fraction, postNms: count, minSide: notNegative },
+  refinement: { looks: count, minScore: fraction },
   suppression: {
     candidateFloor: fraction,
     maxDetections: count,

@@ -33,16 +33,53 @@ export const NO_CANDIDATES: Candidates = {
   types: null,
 };
 
-export function refineProposals(
+type NetworkSize = Pick<NetworkRegion, 'width' | 'height'>;
+
+/** [R,4] network px, clipped to the picture. */
+function refinedBoxes(
+  rois: Float32Array,
+  heads: HeadsOutput,
+  network: NetworkSize,
+  { coder, types }: Pick<Manifest, 'coder' | 'types'>,
+): Float32Array {
+  checkHeads(heads, rois.length >> 2, types.length);
+  const boxes = decodeBoxes(rois, heads.deltas, coder.headWeights, coder.maxLogRatio);
+  clipBoxes(boxes, network.width, network.height);
+  return boxes;
+}
+
+/**
+ * The RoIs of another look, [R',4] network px: what this look made of its own, without the hopeless.
+ * Beyond the paper, after Cascade R-CNN (Cai & Vasconcelos 2018) with shared heads: a proposal lies beside its
+ * chromosome, the box made of it lies on it, so score, embedding and type of a second look are surer.
+ */
+export function nextRois(
+  rois: Float32Array,
+  heads: HeadsOutput,
+  network: NetworkSize,
+  manifest: Pick<Manifest, 'coder' | 'types' | 'proposals' | 'refinement'>,
+): Float32Array {
+  const boxes = refinedBoxes(rois, heads, network, manifest);
+  const { minSide } = manifest.proposals;
+  const { minScore } = manifest.refinement;
+  const kept: number[] = [];
+  for (let r = 0; r < heads.scores.length; r++) {
+    const o = r * 4;
+    const isLarge = boxes[o + 2] - boxes[o] >= minSide && boxes[o + 3] - boxes[o + 1] >= minSide;
+    if (isLarge && heads.scores[r] >= minScore) kept.push(r);
+  }
+  return gatherRows(boxes, kept, 4);
+}
+
+export function refineRois(
   rois: Float32Array,
   heads: HeadsOutput,
   network: NetworkRegion,
-  { coder, suppression, types }: Pick<Manifest, 'coder' | 'suppression' | 'types'>,
+  manifest: Pick<Manifest, 'coder' | 'suppression' | 'types'>,
 ): Candidates {
+  const { suppression, types } = manifest;
   const numRois = rois.length >> 2;
-  checkHeads(heads, numRois, types.length);
-  const boxes = decodeBoxes(rois, heads.deltas, coder.headWeights, coder.maxLogRatio);
-  clipBoxes(boxes, network.width, network.height);
+  const boxes = refinedBoxes(rois, heads, network, manifest);
   toImageBoxes(boxes, network);
 
   const order: number[] = [];

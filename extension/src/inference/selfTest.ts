@@ -35,7 +35,7 @@ export async function selfTest(
   try {
     compare('objectness', 'objectness', dense.objectness);
     compare('deltas', 'deltas', dense.deltas);
-    const heads = await stages.heads(dense.features, golden.float32('proposals'));
+    const heads = await stages.heads(dense.features, golden.float32('rois'));
     compare('scores', 'scores', heads.scores);
     compare('headDeltas', 'deltas', heads.deltas);
     compare('embeddings', 'embeddings', heads.embeddings);

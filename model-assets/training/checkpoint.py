@@ -1,0 +1,30 @@
+"""Reading what train.py and scout.py saved."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+# A checkpoint is a pickle: load nothing but weights where PyTorch can (1.13 knows the option but refuses plain floats).
+WEIGHTS_ONLY = int(torch.__version__.split(".")[0]) >= 2
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint of this recipe."""
+
+
+def read_checkpoint(path: Path, device: str = "cpu") -> dict:
+    """-> config, model, step, and where they were kept ema and optimizer."""
+    try:
+        checkpoint = torch.load(path, map_location=device, weights_only=WEIGHTS_ONLY)
+    except Exception as error:  # torch raises pickle, zip and OS errors alike
+        raise CheckpointError(f"{path}: expected a checkpoint of this recipe, got {error}") from error
+    missing = {"config", "model", "step"} - set(checkpoint)
+    if missing:
+        raise CheckpointError(f"{path}: expected config, model, step in the checkpoint, missing {', '.join(sorted(missing))}")
+    return checkpoint
+
+
+def best_state(checkpoint: dict) -> dict:
+    """The averaged weights where there are some, else the raw ones."""
+    return checkpoint.get("ema") or checkpoint["model"]
