@@ -2,12 +2,13 @@
  * The detector on the main thread: owns the worker, hands it one frame at a time, watches it, and starts it again on
  * the next execution provider when it hangs, crashes, loses its device or computes wrong numbers. Nothing of OHIF here.
  */
-import { checkGrayImage } from '../detection/grayImage.ts';
+import { checkImageSize } from '../detection/grayImage.ts';
+import type { DecodedPixels, PixelData } from '../detection/grayImage.ts';
 import type { Manifest } from '../detection/manifest.ts';
-import type { CellDetection, DetectionStage, GrayImage } from '../detection/types.ts';
+import type { DetectionStage } from '../detection/types.ts';
 import { InferenceError, isProviderFailure, messageOf } from './errors.ts';
 import type { ProviderChoice, ProviderLevel, ProviderName } from './executionProvider.ts';
-import type { Demotion, DetectorInfo, LoadProgress } from './protocol.ts';
+import type { Demotion, DetectedCell, DetectorInfo, LoadProgress } from './protocol.ts';
 import { SerialQueue } from './serialQueue.ts';
 import { WorkerConnection } from './workerConnection.ts';
 
@@ -38,10 +39,10 @@ export interface DetectorStatus {
   readonly info?: DetectorInfo;
 }
 
-export interface DetectorRun extends CellDetection {
+export interface DetectorRun extends DetectedCell {
   readonly provider: ProviderName;
   readonly numThreads: number;
-  /** in the worker, from gray image to candidates */
+  /** in the worker, from decoded pixels to candidates */
   readonly elapsedMs: number;
   readonly modelId: string;
   readonly modelVersion: string;
@@ -58,6 +59,9 @@ const LEVEL_NAMES: Record<ProviderLevel, string> = {
   wasmThreads: 'WebAssembly on threads',
   wasmSingle: 'WebAssembly on one thread',
 };
+
+/** Copied in a few milliseconds, page faults included. */
+const COPY_SLICE_BYTES = 16 * 2 ** 20;
 
 export class DetectorClient {
   readonly #options: Required<Omit<DetectorClientOptions, 'numThreads'>> & Pick<DetectorClientOptions, 'numThreads'>;
@@ -121,14 +125,15 @@ export class DetectorClient {
   /**
    * Candidates of one frame. Frames wait for each other in the order of the calls; an abort rejects at once with the
    * signal's reason, and ends the worker when it is at this very frame (a new one is started).
+   * @param pixels as the host decoded them: they stay the host's, the worker gets the one copy that is made
    * @throws DetectionError on a bad image; InferenceError; AbortError
    */
-  async detect(image: GrayImage, { signal, onStage }: DetectOptions = {}): Promise<DetectorRun> {
+  async detect(pixels: DecodedPixels, { signal, onStage }: DetectOptions = {}): Promise<DetectorRun> {
     signal?.throwIfAborted();
-    checkGrayImage(image);
+    checkImageSize(pixels.width, pixels.height);
     const run = this.#queue.enqueue(() => {
       signal?.throwIfAborted();
-      return this.#run(image, signal, onStage);
+      return this.#run(pixels, signal, onStage);
     });
     return untilAborted(run, signal);
   }
@@ -143,7 +148,7 @@ export class DetectorClient {
     this.#listeners.clear();
   }
 
-  async #run(image: GrayImage, signal: AbortSignal | undefined, onStage: DetectOptions['onStage']): Promise<DetectorRun> {
+  async #run(pixels: DecodedPixels, signal: AbortSignal | undefined, onStage: DetectOptions['onStage']): Promise<DetectorRun> {
     for (let attempt = 1; ; attempt++) {
       const info = await untilAborted(this.ready(), signal);
       const connection = this.#connection!;
@@ -151,9 +156,9 @@ export class DetectorClient {
       signal?.addEventListener('abort', onAbort, { once: true });
       try {
         this.#setStatus({ state: 'running', message: this.#status.message, info });
-        const data = new Uint8Array(image.data);
+        const data = await copyInSlices(pixels.data);
         const ending = await connection.request(
-          { type: 'detect', image: { width: image.width, height: image.height, data } },
+          { type: 'detect', pixels: { ...pixels, data } },
           {
             silenceTimeoutMs: this.#options.silenceTimeoutMs,
             onMessage: (message) => message.type === 'stage' && onStage?.(message.stage),
@@ -165,7 +170,7 @@ export class DetectorClient {
         const { provider, numThreads, modelId, modelVersion, modelSha256 } = info;
         return { ...ending.cell, elapsedMs: ending.elapsedMs, provider, numThreads, modelId, modelVersion, modelSha256 };
       } catch (error) {
-        if (this.#isDisposed) throw error;
+        if (this.#isDisposed) throw disposedError();
         if (signal?.aborted) {
           this.#abandon(connection);
           this.#restart('Stopped');
@@ -281,6 +286,17 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): 
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
     if (signal.aborted) onAbort();
   });
+}
+
+/** A copy of what is to be transferred, made slice by slice: a stitched frame must not stop the page. */
+async function copyInSlices(data: PixelData): Promise<PixelData> {
+  const copy = new (data.constructor as new (length: number) => PixelData)(data.length);
+  const sliceLength = COPY_SLICE_BYTES / data.BYTES_PER_ELEMENT;
+  for (let i = 0; i < data.length; i += sliceLength) {
+    if (i > 0) await new Promise((resolve) => setTimeout(resolve));
+    copy.set(data.subarray(i, i + sliceLength), i);
+  }
+  return copy;
 }
 
 function absoluteUrl(url: string): string {

@@ -1,5 +1,8 @@
 /** Entry of the detector worker: loads model and runtime on one provider level, then counts one frame after the other. */
 import { detectChromosomes } from '../detection/detectChromosomes.ts';
+import { toGray8 } from '../detection/grayImage.ts';
+import type { DecodedPixels } from '../detection/grayImage.ts';
+import { measureSharpness } from '../detection/sharpness.ts';
 import { InferenceError, messageOf } from './errors.ts';
 import { planProvider, requestGpuDevice } from './executionProvider.ts';
 import type { Gpu, GpuDevice, ProviderPlan } from './executionProvider.ts';
@@ -39,7 +42,7 @@ async function answer(request: WorkerRequest): Promise<void> {
     case 'init':
       return init(request.id, request.settings);
     case 'detect':
-      return detect(request.id, request.image);
+      return detect(request.id, request.pixels);
   }
 }
 
@@ -97,11 +100,13 @@ async function openDevice({ adapter }: ProviderPlan): Promise<GpuDevice | undefi
   }
 }
 
-async function detect(id: number, image: Extract<WorkerRequest, { type: 'detect' }>['image']): Promise<void> {
+async function detect(id: number, pixels: DecodedPixels): Promise<void> {
   if (!detector) throw new InferenceError('workerFailed', 'expected init before detect');
   const startedAt = performance.now();
-  const cell = await detectChromosomes(image, detector.model.manifest, detector.stages, {
+  const image = toGray8(pixels);
+  const detection = await detectChromosomes(image, detector.model.manifest, detector.stages, {
     onStage: (stage) => scope.postMessage({ type: 'stage', id, stage }),
   });
+  const cell = { ...detection, sharpness: measureSharpness(image) };
   scope.postMessage({ type: 'detected', id, cell, elapsedMs: performance.now() - startedAt });
 }

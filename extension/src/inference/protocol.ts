@@ -5,8 +5,9 @@
  */
 import { DetectionError } from '../detection/errors.ts';
 import type { DetectionErrorCode } from '../detection/errors.ts';
+import type { DecodedPixels } from '../detection/grayImage.ts';
 import type { Manifest } from '../detection/manifest.ts';
-import type { CellDetection, DetectionStage, GrayImage } from '../detection/types.ts';
+import type { CellDetection, DetectionStage } from '../detection/types.ts';
 import { InferenceError, messageOf } from './errors.ts';
 import type { InferenceErrorCode } from './errors.ts';
 import type { ProviderChoice, ProviderLevel, ProviderName } from './executionProvider.ts';
@@ -51,16 +52,22 @@ export interface WorkerSettings {
   readonly demotions: readonly Demotion[];
 }
 
+/** What a run found in a frame, and what else it measured on it while the pixels were at hand. */
+export interface DetectedCell extends CellDetection {
+  /** larger is sharper, comparable within a study (detection/sharpness) */
+  readonly sharpness: number;
+}
+
 export type WorkerRequest =
   | { readonly type: 'init'; readonly id: number; readonly settings: WorkerSettings }
-  | { readonly type: 'detect'; readonly id: number; readonly image: GrayImage };
+  | { readonly type: 'detect'; readonly id: number; readonly pixels: DecodedPixels };
 
 export type WorkerResponse =
   | { readonly type: 'progress'; readonly id: number; readonly progress: LoadProgress }
   | { readonly type: 'planned'; readonly id: number; readonly level: ProviderLevel }
   | { readonly type: 'ready'; readonly id: number; readonly info: DetectorInfo; readonly manifest: Manifest }
   | { readonly type: 'stage'; readonly id: number; readonly stage: DetectionStage }
-  | { readonly type: 'detected'; readonly id: number; readonly cell: CellDetection; readonly elapsedMs: number }
+  | { readonly type: 'detected'; readonly id: number; readonly cell: DetectedCell; readonly elapsedMs: number }
   | { readonly type: 'failed'; readonly id: number; readonly error: SerializedError }
   | { readonly type: 'lost'; readonly reason: string };
 
