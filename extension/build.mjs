@@ -3,7 +3,7 @@
  * runtime and the models, and SHA256SUMS plus integrity.json over all of it. Command-line programs go to dist/cli/.
  *
  *   node extension/build.mjs            everything
- *   node extension/build.mjs --cli      the command-line programs alone
+ *   node extension/build.mjs --cli      the command-line programs alone, where their sources have changed
  *   node extension/build.mjs --plugin   the plugin alone
  *   node extension/build.mjs --packages the plugin, and the two npm packages of a viewer's own build: their dist/ and
  *                                       the public/ folder that the OHIF CLI copies
@@ -13,6 +13,7 @@ import { copyFile, cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'nod
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { buildCli } from './buildCli.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => join(root, ...parts);
@@ -35,7 +36,8 @@ async function requireEntries(entries) {
 }
 
 /** The extension, the mode and the worker as three self-contained ES modules. */
-async function buildPlugin(esbuild) {
+async function buildPlugin() {
+  const esbuild = await import('esbuild');
   await requireEntries(pluginEntries);
   await rm(pluginDir, { recursive: true, force: true });
   await mkdir(pluginDir, { recursive: true });
@@ -122,37 +124,14 @@ async function buildPackages() {
   }
 }
 
-/** Command-line programs: every entry of extension/src/cli named in its list of programs, packages left external. */
-async function buildCli(esbuild) {
-  const folder = 'extension/src/cli';
-  const programs = ['count', 'evaluate', 'bench'].map(name => `${folder}/${name}.ts`);
-  const present = [];
-  for (const program of programs) if (await exists(at(program))) present.push(program);
-  if (!present.length) throw new Error(`build: none of the command-line entries exists: ${programs.join(', ')}`);
-  await esbuild.build({
-    absWorkingDir: root,
-    entryPoints: present,
-    outdir: at('dist', 'cli'),
-    outExtension: { '.js': '.mjs' },
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    packages: 'external',
-    sourcemap: 'linked',
-    logLevel: 'warning',
-  });
-}
-
 /**
  * @param {{plugin?: boolean, packages?: boolean, cli?: boolean}} parts packages need the plugin
  * @throws Error that names the missing entry, list or model.
  */
 export async function build({ plugin = true, packages = false, cli = true } = {}) {
-  const esbuild = await import('esbuild');
-  if (plugin) await buildPlugin(esbuild);
+  if (plugin) await buildPlugin();
   if (packages) await buildPackages();
-  if (cli) await buildCli(esbuild);
+  if (cli) await buildCli();
 }
 
 async function main() {

@@ -2,31 +2,17 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
+import { buildCli, cliDir } from '../../extension/buildCli.mjs';
 
 export type ProgramName = 'count' | 'evaluate';
 
-const root = join(__dirname, '..', '..');
-/** As deep as dist/cli, since the programs look for the model from where they lie; one for each test file at a time. */
-const folder = join(root, 'dist', `cli-test-${process.pid}`);
-
-/** Builds the command-line programs as extension/build.mjs does, but where no other run can rewrite them. */
+/** The programs as they are shipped. Safe while other tests run: built only where stale, and put in place whole. */
 export async function buildPrograms(): Promise<void> {
-  await build({
-    absWorkingDir: root,
-    entryPoints: ['extension/src/cli/count.ts', 'extension/src/cli/evaluate.ts'],
-    outdir: folder,
-    outExtension: { '.js': '.mjs' },
-    bundle: true, format: 'esm', platform: 'node', target: 'node20', packages: 'external', logLevel: 'warning',
-  });
+  await buildCli();
 }
 
 export function programPath(program: ProgramName): string {
-  return join(folder, `${program}.mjs`);
-}
-
-export function removePrograms(): Promise<void> {
-  return rm(folder, { recursive: true, force: true });
+  return join(cliDir, `${program}.mjs`);
 }
 
 export interface Finished {

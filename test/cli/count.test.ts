@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { finished as streamFinished } from 'node:stream/promises';
 import sharp from 'sharp';
 import tar from 'tar-stream';
-import { buildPrograms, finished, removePrograms, removeTemporaryFolders, run, start, temporaryFolder } from './builtProgram.ts';
+import { buildPrograms, finished, removeTemporaryFolders, run, start, temporaryFolder } from './builtProgram.ts';
 import { dicomFile } from './dicomFile.ts';
 
 jest.setTimeout(120_000);
@@ -49,7 +49,6 @@ const lasting = (lines: readonly Line[]) => lines.map(({ elapsedMs: _ms, ...line
 
 beforeAll(buildPrograms);
 afterEach(removeTemporaryFolders);
-afterAll(removePrograms);
 
 test('a folder: one line an image in a fixed order, a broken input named, the rest counted, exit code 1', async () => {
   const folder = await folderWith({

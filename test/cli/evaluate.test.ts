@@ -2,13 +2,12 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { drawMetaphase } from '../../extension/demo/drawMetaphase.mjs';
-import { buildPrograms, removePrograms, removeTemporaryFolders, run, temporaryFolder } from './builtProgram.ts';
+import { buildPrograms, removeTemporaryFolders, run, temporaryFolder } from './builtProgram.ts';
 
 jest.setTimeout(240_000);
 
 beforeAll(buildPrograms);
 afterEach(removeTemporaryFolders);
-afterAll(removePrograms);
 
 const width = 400;
 const height = 360;

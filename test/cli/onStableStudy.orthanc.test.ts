@@ -1,8 +1,9 @@
 /** The hook in a real Orthanc: a study arrives, is counted, and has its unreviewed report for the morning. */
-import { readFile } from 'node:fs/promises';
+import { watch } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { orthancMissing, startOrthanc, type Orthanc } from '../support/orthanc.ts';
-import { buildPrograms, programPath, removePrograms, removeTemporaryFolders, temporaryFolder } from './builtProgram.ts';
+import { buildPrograms, programPath, removeTemporaryFolders, temporaryFolder } from './builtProgram.ts';
 import { dicomFile } from './dicomFile.ts';
 
 jest.setTimeout(600_000);
@@ -19,15 +20,40 @@ const image = (number: number) => dicomFile({ width, height }, [field(200 + numb
 
 type DicomJson = Record<string, { Value?: unknown[] } | undefined>;
 
+/**
+ * A second script after the hook's, which tells the test what Orthanc does: Orthanc itself can only be asked again and
+ * again. One line an event.
+ */
+const observerScript = (eventsPath: string) => `
+local function tell(event)
+  local file = io.open(${JSON.stringify(eventsPath)}, 'a')
+  file:write(event .. '\\n')
+  file:close()
+end
+local hook = OnStableStudy
+function OnStableStudy(studyId, tags, metadata)
+  hook(studyId, tags, metadata)
+  tell('stable')
+end
+function OnStoredInstance(instanceId, tags)
+  tell('stored ' .. tags['Modality'])
+end
+`;
+
 describeWithOrthanc('OnStableStudy', () => {
   let orthanc: Orthanc;
   let folder: string;
+  let eventsPath: string;
 
   beforeAll(async () => {
     await buildPrograms();
     folder = await temporaryFolder();
+    eventsPath = join(folder, 'events');
+    const observer = join(folder, 'observer.lua');
+    await writeFile(eventsPath, '');
+    await writeFile(observer, observerScript(eventsPath));
     orthanc = await startOrthanc({
-      LuaScripts: [join(__dirname, '../../extension/src/cli/orthanc/onStableStudy.lua')],
+      LuaScripts: [join(__dirname, '../../extension/src/cli/orthanc/onStableStudy.lua'), observer],
       ChromosomeCount: { Command: `${process.execPath} ${programPath('count')} --jobs 1`, Folder: folder },
       StableAge: 1,
     });
@@ -36,33 +62,47 @@ describeWithOrthanc('OnStableStudy', () => {
   afterAll(async () => {
     await orthanc?.stop();
     await removeTemporaryFolders();
-    await removePrograms();
   });
+
+  const eventsSoFar = async () => (await readFile(eventsPath, 'utf8')).trim().split('\n').filter(Boolean);
+
+  /** Resolves once the events fit; looks when their file changes, and not before. */
+  async function untilEvents(what: string, fits: (events: readonly string[]) => boolean): Promise<void> {
+    const giveUp = AbortSignal.timeout(240_000);
+    const events = watch(eventsPath);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const look = () => void eventsSoFar().then((all) => fits(all) && resolve(), reject);
+        events.on('change', look);
+        giveUp.addEventListener('abort', () => reject(giveUp.reason as Error));
+        // What was told before the watch began.
+        look();
+      });
+    } catch (error) {
+      const log = await readFile(join(folder, 'count.log'), 'utf8').catch(() => 'none');
+      throw new Error(`expected ${what}, got ${(await eventsSoFar()).join(', ')}; the hook's log:\n${log}`, { cause: error });
+    } finally {
+      events.close();
+    }
+  }
+
+  /** The number of reports is there, and Orthanc has told the hook of the study as they left it. */
+  const reported = (number: number) => untilEvents(`${number} reports and a stable study after them`, (all) =>
+    all.filter((event) => event === 'stored SR').length === number && all.lastIndexOf('stable') > all.lastIndexOf('stored SR'));
 
   const post = async (bytes: Uint8Array) => {
     const answer = await fetch(`${orthanc.url}/instances`, { method: 'POST', body: bytes });
     expect(answer.status).toBe(200);
-    return (await answer.json()) as { ParentStudy: string };
   };
 
   async function reports(): Promise<DicomJson[]> {
     const series = await fetch(`${orthanc.dicomWebUrl}/studies/${study}/series?Modality=SR`, { headers: { accept: 'application/dicom+json' } });
     const found: DicomJson[] = [];
-    for (const one of series.status === 200 ? ((await series.json()) as DicomJson[]) : []) {
+    for (const one of (await series.json()) as DicomJson[]) {
       const answer = await fetch(`${orthanc.dicomWebUrl}/studies/${study}/series/${String(one['0020000E']!.Value![0])}/metadata`, { headers: { accept: 'application/dicom+json' } });
       found.push(...((await answer.json()) as DicomJson[]));
     }
     return found;
-  }
-
-  /** Orthanc tells changes on request only: its log of them is asked again until the number of reports is there. */
-  async function reportsOnceThereAre(expected: number): Promise<DicomJson[]> {
-    for (const end = Date.now() + 240_000; Date.now() < end;) {
-      const found = await reports();
-      if (found.length >= expected) return found;
-      await new Promise((resolve) => setTimeout(resolve, 500));
-    }
-    throw new Error(`expected ${expected} reports; the hook's log:\n${await readFile(join(folder, 'count.log'), 'utf8').catch(() => 'none')}`);
   }
 
   const evidenceOf = (report: DicomJson) => {
@@ -72,20 +112,19 @@ describeWithOrthanc('OnStableStudy', () => {
 
   test('counts a new study once, and again when images arrive', async () => {
     await post(image(1));
-    const { ParentStudy } = await post(image(2));
-    const [first] = await reportsOnceThereAre(1);
+    await post(image(2));
+    // Its own report makes the study stable once more: that must not be a reason to count.
+    await reported(1);
+    const [first] = await reports();
     expect(first['0040A496']!.Value).toEqual(['PRELIMINARY']);
     expect(first['0040A493']!.Value).toEqual(['UNVERIFIED']);
     expect(first['0040A491']!.Value).toEqual(['PARTIAL']);
     expect(first['00100020']!.Value).toEqual(['HOOK']);
     expect(evidenceOf(first)).toBe(2);
 
-    // The report made the study stable again: wait until Orthanc has said so, then nothing more may have been counted.
-    const isStable = async () => ((await (await fetch(`${orthanc.url}/studies/${ParentStudy}`)).json()) as { IsStable: boolean }).IsStable;
-    while (!await isStable()) await new Promise((resolve) => setTimeout(resolve, 200));
     await post(image(3));
-    const both = await reportsOnceThereAre(2);
-    expect(both.map(evidenceOf).sort()).toEqual([2, 3]);
+    await reported(2);
+    expect((await reports()).map(evidenceOf).sort()).toEqual([2, 3]);
     const counted = (await readFile(join(folder, 'count.log'), 'utf8')).split('\n').filter((line) => line.endsWith('.dcm'));
     expect(counted).toEqual([join(folder, `${study}.dcm`), join(folder, `${study}.dcm`)]);
   });

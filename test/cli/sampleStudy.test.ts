@@ -6,7 +6,7 @@ import { drawMetaphase } from '../../extension/demo/drawMetaphase.mjs';
 import { encodeImage, uidFor } from '../../extension/demo/dicomImage.mjs';
 import { startServer } from '../../extension/demo/server.mjs';
 import { readReport, type Dataset } from '../../extension/src/report/index.ts';
-import { buildPrograms, removePrograms, removeTemporaryFolders, run, temporaryFolder } from './builtProgram.ts';
+import { buildPrograms, removeTemporaryFolders, run, temporaryFolder } from './builtProgram.ts';
 import { dicomFile, encodeHtj2k, encodeJpegLs, encodeRle } from './dicomFile.ts';
 
 jest.setTimeout(300_000);
@@ -22,10 +22,7 @@ interface Line {
 const linesOf = (text: string): Line[] => text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Line);
 
 beforeAll(buildPrograms);
-afterAll(async () => {
-  await removeTemporaryFolders();
-  await removePrograms();
-});
+afterAll(removeTemporaryFolders);
 
 const width = 700;
 const height = 680;
