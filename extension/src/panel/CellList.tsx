@@ -15,10 +15,10 @@ export function CellList() {
   const cells = caseState?.cells ?? [];
   const move = (event: KeyboardEvent) => {
     const step = ({ ArrowDown: 1, ArrowUp: -1 } as const)[event.key as 'ArrowDown'];
-    if (event.key === 'Home') void service.showCell(cells[0].id);
-    else if (event.key === 'End') void service.showCell(cells.at(-1)!.id);
-    else if (step) service.showNext(step);
-    else if (event.key === 'Enter') void service.acceptShown();
+    if (event.key === 'Home') void service.navigation.showCell(cells[0].id);
+    else if (event.key === 'End') void service.navigation.showCell(cells.at(-1)!.id);
+    else if (step) service.navigation.showNext(step);
+    else if (event.key === 'Enter') void service.signing.acceptShown();
     else return;
     event.preventDefault();
   };
@@ -56,7 +56,7 @@ function CellRow({ cell, index }: { cell: Cell; index: number }) {
       role="option"
       aria-selected={cell.id === shownCellId}
       data-cell-id={cell.id}
-      onClick={() => void service.showCell(cell.id)}
+      onClick={() => void service.navigation.showCell(cell.id)}
     >
       {thumbnail ? <img src={thumbnail} alt="" /> : <span className="cc-thumb" />}
       <span className="cc-ellipsis">

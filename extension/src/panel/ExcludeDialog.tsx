@@ -11,7 +11,7 @@ export function ExcludeDialog({ isOpen, onClose }: { isOpen: boolean; onClose: (
   const [text, setText] = useState('');
   const cell = state.caseState?.cells.find(({ id }) => id === state.shownCellId);
   const exclude = () => {
-    if (service.excludeShown(reason, text.trim())) {
+    if (service.signing.excludeShown(reason, text.trim())) {
       setText('');
       onClose();
     }

@@ -8,7 +8,7 @@ export function SaveBar() {
   const { save, hasUnsavedWork, summary, readerName, report } = state;
   const hasCounts = (summary?.cellsCounted ?? 0) + (summary?.excluded ?? 0) > 0;
   const exported = (kind: 'csv' | 'json') => {
-    const content = service.exportCase(kind);
+    const content = service.reports.exportCase(kind);
     if (content) download(`chromosome-count.${kind}`, content, kind === 'csv' ? 'text/csv' : 'application/json');
   };
   const person = service.person();
@@ -30,7 +30,7 @@ export function SaveBar() {
         <button type="button" disabled={!hasCounts} onClick={() => exported('json')}>
           JSON
         </button>
-        <button type="button" disabled={!hasCounts} onClick={() => service.print()}>
+        <button type="button" disabled={!hasCounts} onClick={() => service.reports.print()}>
           Print
         </button>
       </div>

@@ -3,7 +3,7 @@ import { useEffect, useState } from 'react';
 import { PRESETS, exportPresets, importPresets } from '../casework/index.ts';
 import type { Preset } from '../casework/types.ts';
 import { BOX_STYLES } from '../viewer/boxStyle.ts';
-import type { ProviderChoice } from '../viewer/ChromosomeCountService.ts';
+import type { ProviderChoice } from '../viewer/countSettings.ts';
 import { download } from './download.ts';
 import { METHOD_WORDS } from './words.ts';
 import { useCount } from './useCount.ts';
@@ -23,16 +23,16 @@ export function SettingsTab() {
 
 function Sensitivity() {
   const { state, service } = useCount();
-  const { scoreThreshold, method } = state;
+  const { scoreThreshold, method, shownCellId } = state;
   const [draft, setDraft] = useState(scoreThreshold);
   useEffect(() => setDraft(scoreThreshold), [scoreThreshold]);
   // All counted cells follow once the hand rests; the shown count is told at once.
   useEffect(() => {
     if (draft === scoreThreshold) return;
-    const timer = setTimeout(() => service.setThreshold(draft), APPLY_DELAY_MS);
+    const timer = setTimeout(() => service.runs.setThreshold(draft), APPLY_DELAY_MS);
     return () => clearTimeout(timer);
   }, [draft, scoreThreshold, service]);
-  const preview = service.countAt(draft);
+  const preview = shownCellId ? service.detector.countAt(shownCellId, draft) : null;
   return (
     <div className="cc-section">
       <h3>
@@ -52,13 +52,13 @@ function Sensitivity() {
         <span>
           {Math.round(draft * 100)} %{preview !== null && <span className="cc-dim"> · {preview} by the AI on this cell</span>}
         </span>
-        <button type="button" className="cc-plain" onClick={() => service.resetThreshold()}>
+        <button type="button" className="cc-plain" onClick={() => service.runs.resetThreshold()}>
           Reset
         </button>
       </div>
       <p className="cc-dim cc-small">Lower finds more, higher is stricter. Boxes that you edited stay; changes to reviewed cells are proposed, never applied.</p>
       <label htmlFor="cc-method">Overlapping boxes</label>
-      <select id="cc-method" value={method} onChange={event => service.setMethod(event.target.value as typeof method)}>
+      <select id="cc-method" value={method} onChange={event => service.runs.setMethod(event.target.value as typeof method)}>
         {Object.entries(METHOD_WORDS).map(([value, words]) => (
           <option key={value} value={value}>
             {words}

@@ -67,7 +67,7 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
       {shownFlags.length > 0 && (
         <div className="cc-flags" aria-label="Look at">
           {shownFlags.map(flag => (
-            <button key={flag.kind} type="button" className={flag.severity === 'low' ? 'low' : ''} title={flag.explanation} onClick={() => service.pointAt(flag)}>
+            <button key={flag.kind} type="button" className={flag.severity === 'low' ? 'low' : ''} title={flag.explanation} onClick={() => service.boxes.pointAt(flag)}>
               {FLAG_WORDS[flag.kind]}
               <span className="cc-hidden">: {flag.explanation}</span>
             </button>
@@ -84,7 +84,7 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
         <>
           <div className="cc-segments" role="group" aria-label="Mouse on the image">
             {MODES.map(({ mode, label, hint: title }) => (
-              <button key={mode} type="button" aria-pressed={editMode === mode} title={title} onClick={() => service.setEditMode(mode)}>
+              <button key={mode} type="button" aria-pressed={editMode === mode} title={title} onClick={() => service.boxes.setMode(mode)}>
                 {label}
               </button>
             ))}

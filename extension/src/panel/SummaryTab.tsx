@@ -187,7 +187,7 @@ function SecondReader() {
             {secondRead.by.name} is checking ({secondRead.mode === 'blind' ? 'blind: the first counts are hidden' : 'open: begins with the first boxes'}).
           </p>
           <div>
-            <button type="button" onClick={() => service.endSecondRead()}>
+            <button type="button" onClick={() => service.signing.endSecondRead()}>
               End second reading
             </button>
           </div>
@@ -201,10 +201,10 @@ function SecondReader() {
           </label>
           {needsAnother && <p className="cc-errortext">A second person has to check: this is the first reader’s name.</p>}
           <div className="cc-row">
-            <button type="button" disabled={!name.trim() || needsAnother} onClick={() => service.startSecondRead('blind', name.trim())}>
+            <button type="button" disabled={!name.trim() || needsAnother} onClick={() => service.signing.startSecondRead('blind', name.trim())}>
               Start blind
             </button>
-            <button type="button" disabled={!name.trim() || needsAnother} onClick={() => service.startSecondRead('open', name.trim())}>
+            <button type="button" disabled={!name.trim() || needsAnother} onClick={() => service.signing.startSecondRead('open', name.trim())}>
               Start open
             </button>
           </div>
@@ -224,7 +224,7 @@ function SecondReader() {
       )}
       {agreement?.differences.map(({ cellId, cellNumber, readerCount, checkerCount, outcome }) => (
         <div key={cellId} className="cc-row cc-spread">
-          <button type="button" className="cc-plain" onClick={() => void service.showCell(cellId)}>
+          <button type="button" className="cc-plain" onClick={() => void service.navigation.showCell(cellId)}>
             Cell {cellNumber}: {readerCount} / {checkerCount}
           </button>
           {outcome === 'differs' && isOpen ? (

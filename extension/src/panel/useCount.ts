@@ -1,5 +1,6 @@
 import { createContext, useContext, useSyncExternalStore } from 'react';
-import type { ChromosomeCountService, CountState } from '../viewer/ChromosomeCountService.ts';
+import type { ChromosomeCountService } from '../viewer/ChromosomeCountService.ts';
+import type { CountState } from '../viewer/countState.ts';
 
 export interface Count {
   readonly service: ChromosomeCountService;

@@ -13,35 +13,35 @@ export type PanelRequest = 'help' | 'exclude';
 const askPanel = (request: PanelRequest) => window.dispatchEvent(new CustomEvent(PANEL_REQUEST, { detail: request }));
 
 export function createCommandsModule(host: HostParams, service: ChromosomeCountService) {
-  const toggleMode = (mode: EditMode) => service.setEditMode(service.getState().editMode === mode ? 'select' : mode);
+  const toggleMode = (mode: EditMode) => service.boxes.setMode(service.getState().editMode === mode ? 'select' : mode);
   const definitions: Record<string, (options?: never) => unknown> = {
     enterChromosomeCount: () => {
       useCountCustomizations(host, service);
       service.enter();
     },
     leaveChromosomeCount: () => service.leave(),
-    countShownCell: () => service.countShown(),
-    countAllCells: () => service.countAll(),
-    cancelCount: () => service.cancel(),
-    acceptCell: () => service.acceptShown(),
+    countShownCell: () => service.runs.countShown(),
+    countAllCells: () => service.runs.countAll(),
+    cancelCount: () => service.runs.cancel(),
+    acceptCell: () => service.signing.acceptShown(),
     excludeCell: (options?: { reason?: ExclusionReason; text?: string }) =>
-      options?.reason ? service.excludeShown(options.reason, options.text) : askPanel('exclude'),
-    includeCell: () => service.includeShown(),
-    nextCell: () => service.showNext(1),
-    previousCell: () => service.showNext(-1),
-    nextFlaggedCell: () => service.showNextFlagged(),
+      options?.reason ? service.signing.excludeShown(options.reason, options.text) : askPanel('exclude'),
+    includeCell: () => service.signing.includeShown(),
+    nextCell: () => service.navigation.showNext(1),
+    previousCell: () => service.navigation.showNext(-1),
+    nextFlaggedCell: () => service.navigation.showNextFlagged(),
     toggleAddMode: () => toggleMode('add'),
     toggleRemoveMode: () => toggleMode('remove'),
-    removeChromosome: () => service.removeSelected(),
-    splitChromosome: () => service.splitSelected(),
-    mergeChromosomes: () => service.mergeSelected(),
+    removeChromosome: () => service.boxes.removeSelected(),
+    splitChromosome: () => service.boxes.splitSelected(),
+    mergeChromosomes: () => service.boxes.mergeSelected(),
     toggleChromosomeBoxes: () => service.changeSettings({ showBoxes: !service.getState().settings.showBoxes }),
     toggleChromosomeNumbers: () => service.changeSettings({ showNumbers: !service.getState().settings.showNumbers }),
-    raiseThreshold: () => service.setThreshold(service.getState().scoreThreshold + THRESHOLD_STEP),
-    lowerThreshold: () => service.setThreshold(service.getState().scoreThreshold - THRESHOLD_STEP),
+    raiseThreshold: () => service.runs.setThreshold(service.getState().scoreThreshold + THRESHOLD_STEP),
+    lowerThreshold: () => service.runs.setThreshold(service.getState().scoreThreshold - THRESHOLD_STEP),
     undoChromosomeEdit: () => service.undo(),
     redoChromosomeEdit: () => service.redo(),
-    saveChromosomeCount: () => service.save(),
+    saveChromosomeCount: () => service.reports.save(),
     showChromosomeCountHelp: () => askPanel('help'),
   };
   return { definitions, defaultContext: 'DEFAULT' };

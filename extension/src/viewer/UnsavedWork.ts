@@ -1,0 +1,83 @@
+/** Unsaved work of the open study: kept in the browser while it grows, offered back after a reload, asked for on leaving. */
+import { storeSettings } from './countSettings.ts';
+import type { OpenCase } from './OpenCase.ts';
+import { messageOf, type ServiceContext } from './serviceContext.ts';
+import { createWorkStore, type StoredWork } from './workStore.ts';
+
+const AUTOSAVE_DELAY_MS = 500;
+
+export class UnsavedWork {
+  readonly #context: ServiceContext;
+  readonly #openCase: OpenCase;
+  readonly #store = createWorkStore();
+  #autosave: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(context: ServiceContext, openCase: OpenCase) {
+    this.#context = context;
+    this.#openCase = openCase;
+  }
+
+  askBeforeLeaving = (event: BeforeUnloadEvent) => {
+    if (this.#context.store.state.hasUnsavedWork) event.preventDefault();
+  };
+
+  /** The case changed: it is stored once the hand rests. */
+  schedule(): void {
+    if (!this.#context.store.state.hasUnsavedWork) return;
+    clearTimeout(this.#autosave);
+    this.#autosave = setTimeout(() => void this.storeNow(), AUTOSAVE_DELAY_MS);
+  }
+
+  async storeNow(): Promise<void> {
+    const { caseState, hasUnsavedWork, settings, restorable } = this.#context.store.state;
+    clearTimeout(this.#autosave);
+    // An offer that is still open must not be overwritten by what came after it.
+    if (!caseState || !hasUnsavedWork || !settings.keepUnsavedWork || restorable) return;
+    try {
+      await this.#store.store(caseState);
+    } catch (error) {
+      this.#context.notify('warning', 'Unsaved work is not kept', `The browser refused to store it (${messageOf(error)}). Save to the PACS before you leave.`);
+      this.keep(false);
+    }
+  }
+
+  /** Offers back what an earlier session left. */
+  async offer(studyInstanceUID: string): Promise<void> {
+    const { store, viewer } = this.#context;
+    if (!store.state.settings.keepUnsavedWork) return;
+    try {
+      const stored = await this.#store.load(studyInstanceUID);
+      if (stored && this.#context.viewer === viewer && this.#openCase.state?.studyInstanceUID === studyInstanceUID) store.set({ restorable: stored });
+    } catch (error) {
+      console.warn('Chromosome count: unsaved work cannot be kept in this browser', error);
+    }
+  }
+
+  /** The work that was offered; the offer is closed. */
+  take(): StoredWork | null {
+    const { store } = this.#context;
+    const { restorable } = store.state;
+    if (restorable) store.set({ restorable: null });
+    return restorable;
+  }
+
+  discard(): void {
+    const offered = this.take();
+    if (offered) this.remove(offered.caseState.studyInstanceUID);
+  }
+
+  remove(studyInstanceUID: string): void {
+    clearTimeout(this.#autosave);
+    this.#store.remove(studyInstanceUID).catch(error => console.warn('Chromosome count: kept work could not be removed', error));
+  }
+
+  /** @param isKept false: what is kept of this study goes too */
+  keep(isKept: boolean): void {
+    const { store } = this.#context;
+    const settings = { ...store.state.settings, keepUnsavedWork: isKept };
+    storeSettings(settings);
+    store.set({ settings });
+    const studyInstanceUID = this.#openCase.state?.studyInstanceUID;
+    if (!isKept && studyInstanceUID) this.remove(studyInstanceUID);
+  }
+}
