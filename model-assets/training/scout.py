@@ -178,7 +178,7 @@ def main():
     cv2.setNumThreads(1)
     try:
         train_scout(arguments.data, arguments.run, arguments.steps)
-    except (DataError, FloatingPointError) as error:
+    except (DataError, CheckpointError, FloatingPointError) as error:
         sys.exit(f"scout: {error}")
 
 

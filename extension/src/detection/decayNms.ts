@@ -36,6 +36,11 @@ export function decayNms(
   let numSelected = 0;
   while (best >= 0 && numSelected < numSelectable) {
     const selected = best;
+    const o = selected * 4;
+    const x0 = boxes[o];
+    const y0 = boxes[o + 1];
+    const x1 = boxes[o + 2];
+    const y1 = boxes[o + 3];
     indices[numSelected] = selected;
     selectedScores[numSelected++] = decayed[selected];
     // One pass decays, compacts what is left in its order (ties go to the lower index) and finds the next best.
@@ -44,8 +49,10 @@ export function decayNms(
     for (let r = 0; r < numRemaining; r++) {
       const i = remaining[r];
       if (i === selected) continue;
-      const overlap = iou(boxes, areas, selected, i);
-      if (overlap > 0) {
+      const p = i * 4;
+      // Most pairs lie apart: four comparisons settle them before anything is computed.
+      if (boxes[p] < x1 && boxes[p + 2] > x0 && boxes[p + 1] < y1 && boxes[p + 3] > y0) {
+        const overlap = iou(boxes, areas, selected, i);
         decayed[i] *= Math.exp(-decayExponent(overlap, selected, i));
         if (decayed[i] < scoreFloor) continue;
       }
