@@ -6,7 +6,7 @@ import { build, pluginDir } from '../../extension/build.mjs';
 import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
 import { cacheDir, startServer } from '../../extension/demo/server.mjs';
 import type { ChromosomeCountService } from '../../extension/src/viewer/ChromosomeCountService.ts';
-import { findChromium } from '../inference/chromium.ts';
+import { findChromium, VIEWER_CHROMIUM_ARGS } from '../inference/chromium.ts';
 
 /** The stock prebuilt viewer with the built plugin, the embedded store and the sample studies, and a browser in it. */
 export interface ViewerSite {
@@ -18,13 +18,10 @@ export interface ViewerSite {
   openPage(url?: string): Promise<Page>;
   /** The same store without cross-origin isolation. */
   withoutIsolation(): Promise<string>;
+  /** The same viewer in front of an archive. @param pacs its DICOMweb root */
+  withPacs(pacs: string): Promise<string>;
   close(): Promise<void>;
 }
-
-const CHROMIUM_ARGS = [
-  '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist', '--disable-quic', '--no-first-run',
-  '--disable-background-networking', '--disable-component-update', '--disable-sync',
-];
 
 declare global {
   interface Window {
@@ -41,7 +38,7 @@ export async function openViewerSite(): Promise<ViewerSite> {
   const viewerDir = await fetchViewer({ cacheDir });
   const storeDir = await mkdtemp(join(tmpdir(), 'chromosome-count-e2e-'));
   const servers = [await startServer({ port: 0, storeDir, viewerDir })];
-  const browser = await chromium.launch({ executablePath: chromiumPath!, headless: true, args: CHROMIUM_ARGS });
+  const browser = await chromium.launch({ executablePath: chromiumPath!, headless: true, args: VIEWER_CHROMIUM_ARGS });
   const foreignRequests: string[] = [];
   return {
     url: servers[0].url,
@@ -59,6 +56,11 @@ export async function openViewerSite(): Promise<ViewerSite> {
     },
     async withoutIsolation() {
       const server = await startServer({ port: 0, storeDir, viewerDir, isolation: false });
+      servers.push(server);
+      return server.url;
+    },
+    async withPacs(pacs) {
+      const server = await startServer({ port: 0, viewerDir, pacs });
       servers.push(server);
       return server.url;
     },

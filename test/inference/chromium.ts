@@ -10,6 +10,12 @@ export function findChromium(): string | null {
   return candidates.find(isExecutable) ?? null;
 }
 
+/** Software rendering of the viewer's WebGL, and nothing of the browser's own traffic. */
+export const VIEWER_CHROMIUM_ARGS = [
+  '--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist', '--disable-quic', '--no-first-run',
+  '--disable-background-networking', '--disable-component-update', '--disable-sync',
+];
+
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK);

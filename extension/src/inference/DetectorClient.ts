@@ -183,7 +183,8 @@ export class DetectorClient {
         connection.terminate(error);
         this.#demote(connection, error);
         if (attempt === 2) {
-          this.#setStatus({ state: 'failed', message: error.message });
+          // Twice on two workers: it may well be this frame, so the next one finds the detector ready.
+          this.#restart(error.message);
           throw error;
         }
       } finally {

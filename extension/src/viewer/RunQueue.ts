@@ -3,10 +3,8 @@ import { applyAction } from '../casework/index.ts';
 import type { SuppressionMethod } from '../detection/types.ts';
 import type { CellDetector, RunFacts } from './CellDetector.ts';
 import type { OpenCase } from './OpenCase.ts';
-import { drawThumbnail, measureSharpness, readImage } from './readImage.ts';
+import { drawThumbnail, readImage } from './readImage.ts';
 import { messageOf, now, type ServiceContext } from './serviceContext.ts';
-
-const isAbort = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
 
 export class RunQueue {
   readonly #context: ServiceContext;
@@ -36,53 +34,60 @@ export class RunQueue {
     this.#abort?.abort();
   }
 
-  /** Counts the cells one after the other; what is done stays when it is cancelled. One run at a time. */
+  /**
+   * Counts the cells one after the other; what is done stays when it is cancelled. One run at a time. A cell that cannot
+   * be read or counted is named and passed over; where the detector itself fails, the run ends.
+   */
   async countCells(cellIds: readonly string[]): Promise<void> {
     const { viewer, store } = this.#context;
     const { client } = this.#detector;
     if (!viewer || !client || store.state.run || !cellIds.length) return;
     const abort = new AbortController();
+    const { signal } = abort;
     this.#abort = abort;
     const startedAtMs = performance.now();
     store.set({ run: { cellIds, numDone: 0, currentCellId: cellIds[0], startedAtMs, etaMs: null }, announcement: `Counting ${cellIds.length} cells.` });
     // The next image is decoded while this one is counted.
-    let next = this.#read(cellIds[0]);
+    let next = this.#read(cellIds[0], signal);
     let numCounted = 0;
+    let failure: string | null = null;
     for (const [i, cellId] of cellIds.entries()) {
       const reading = next;
       store.set({ run: { ...store.state.run!, currentCellId: cellId } });
       try {
-        const image = await reading;
-        if (i + 1 < cellIds.length) next = this.#read(cellIds[i + 1]);
-        if (abort.signal.aborted) break;
-        const detection = await client.detect(image, { signal: abort.signal });
+        const pixels = await reading;
+        if (i + 1 < cellIds.length) next = this.#read(cellIds[i + 1], signal);
+        const detection = await client.detect(pixels, { signal });
         if (this.#context.viewer !== viewer) return;
         this.#detector.keep(cellId, detection);
-        this.#record(cellId, { provider: detection.provider, elapsedMs: detection.elapsedMs, sharpness: measureSharpness(image) });
-        if (!store.state.thumbnails.has(cellId)) store.set({ thumbnails: new Map(store.state.thumbnails).set(cellId, drawThumbnail(image)) });
+        this.#record(cellId, { provider: detection.provider, elapsedMs: detection.elapsedMs, sharpness: detection.sharpness });
+        if (!store.state.thumbnails.has(cellId)) store.set({ thumbnails: new Map(store.state.thumbnails).set(cellId, drawThumbnail(pixels)) });
         this.#setError(cellId, null);
         numCounted++;
       } catch (error) {
-        if (abort.signal.aborted || isAbort(error)) break;
         if (this.#context.viewer !== viewer) return;
-        if (i + 1 < cellIds.length) next = this.#read(cellIds[i + 1]);
+        if (signal.aborted) break;
+        if (store.state.detector.phase === 'failed') {
+          failure = messageOf(error);
+          break;
+        }
+        if (i + 1 < cellIds.length) next = this.#read(cellIds[i + 1], signal);
         this.#setError(cellId, messageOf(error));
       }
       const numDone = i + 1;
       const etaMs = ((performance.now() - startedAtMs) / numDone) * (cellIds.length - numDone);
       store.set({ run: { ...store.state.run!, numDone, etaMs } });
     }
-    if (this.#context.viewer !== viewer) return;
-    const isCancelled = abort.signal.aborted;
-    const told = numCounted === 1 && store.state.shownCellId ? this.#openCase.countSentence(cellIds[0]) : `${numCounted} of ${cellIds.length} cells counted.`;
     this.#abort = null;
-    store.set({ run: null, announcement: isCancelled ? `Cancelled. ${told}` : told });
+    const told = numCounted === 1 ? this.#openCase.countSentence(cellIds[0]) : `${numCounted} of ${cellIds.length} cells counted.`;
+    const ending = failure ? `Counting stopped: ${failure}. ` : signal.aborted ? 'Cancelled. ' : '';
+    store.set({ run: null, announcement: ending + told });
   }
 
-  #read(cellId: string) {
+  #read(cellId: string, signal: AbortSignal) {
     const image = this.#context.images.of(cellId);
     const reading = image
-      ? readImage(this.#context.viewer!.core, image.imageId)
+      ? readImage(this.#context.viewer!.core, image.imageId, { signal })
       : Promise.reject(new Error('The image of this cell is not in the study.'));
     // Whoever awaits it hears of the failure; nobody may, when the run is cancelled.
     reading.catch(() => {});

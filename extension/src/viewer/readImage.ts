@@ -1,6 +1,6 @@
-/** Cornerstone image → 8-bit gray [height, width], image px, by the rules of detection/grayImage. */
-import { toGray8 } from '../detection/grayImage.ts';
-import type { GrayImage } from '../detection/types.ts';
+/** Cornerstone image → decoded pixels as the detector takes them, and the small picture of the list. */
+import { checkImageSize, toGray8 } from '../detection/grayImage.ts';
+import type { DecodedPixels, PixelData } from '../detection/grayImage.ts';
 import type { Core } from './hostTypes.ts';
 
 interface CornerstoneImage {
@@ -10,40 +10,90 @@ interface CornerstoneImage {
   intercept?: number;
   photometricInterpretation?: string;
   preScale?: { scaled?: boolean };
-  getPixelData(): Uint8Array | Uint16Array | Int16Array | Float32Array;
+  getPixelData(): PixelData;
+}
+
+interface PixelModule {
+  rows?: number;
+  columns?: number;
+  bitsStored?: number;
+  photometricInterpretation?: string;
+}
+
+export interface ReadOptions {
+  /** ends the waiting, not the host's own loading */
+  signal?: AbortSignal;
+  /** a store that sends nothing of the image for so long is given up; default 30 s */
+  silenceTimeoutMs?: number;
 }
 
 /**
- * The frame behind `imageId`, decoded by the host (and cached by it) and turned into gray.
- * @throws Error with one sentence for the reader when the store or the decoder fails.
- * @throws DetectionError when the decoded frame is none that can be counted (its size, its samples).
+ * The frame behind `imageId`, decoded by the host. The pixels stay the host's: nothing is copied or converted here.
+ * @throws DetectionError for a size that cannot be counted, before anything is fetched.
+ * @throws Error with one sentence for the reader when the store or the decoder fails, or the store is silent.
  */
-export async function readImage(core: Core, imageId: string): Promise<GrayImage> {
-  let image: CornerstoneImage;
-  try {
-    image = (await core.imageLoader.loadAndCacheImage(imageId)) as unknown as CornerstoneImage;
-  } catch (cause) {
-    throw new Error(`The image could not be read: ${describeLoadFailure(cause)}`, { cause });
-  }
+export async function readImage(core: Core, imageId: string, { signal, silenceTimeoutMs = 30_000 }: ReadOptions = {}): Promise<DecodedPixels> {
+  const pixelModule = core.metaData.get('imagePixelModule', imageId) as PixelModule | undefined;
+  if (pixelModule?.columns && pixelModule.rows) checkImageSize(pixelModule.columns, pixelModule.rows);
+  const image = await loadImage(core, imageId, silenceTimeoutMs, signal);
   const { rows: height, columns: width } = image;
   const data = image.getPixelData();
-  const pixelModule = core.metaData.get('imagePixelModule', imageId) as { bitsStored?: number; photometricInterpretation?: string } | undefined;
   const samplesPerPixel = Math.round(data.length / (width * height));
-  const monochrome = pixelModule?.photometricInterpretation ?? image.photometricInterpretation ?? 'MONOCHROME2';
   // The decoder has turned colour of any coding into RGB by now, so the stored interpretation counts for gray only.
-  return toGray8(
-    samplesPerPixel === 1
-      ? {
-          width,
-          height,
-          data,
-          photometricInterpretation: monochrome,
-          bitsStored: pixelModule?.bitsStored,
-          rescaleSlope: image.preScale?.scaled ? 1 : image.slope,
-          rescaleIntercept: image.preScale?.scaled ? 0 : image.intercept,
-        }
-      : { width, height, data, samplesPerPixel },
-  );
+  if (samplesPerPixel !== 1) return { width, height, data, samplesPerPixel };
+  return {
+    width,
+    height,
+    data,
+    photometricInterpretation: pixelModule?.photometricInterpretation ?? image.photometricInterpretation ?? 'MONOCHROME2',
+    bitsStored: pixelModule?.bitsStored,
+    rescaleSlope: image.preScale?.scaled ? 1 : image.slope,
+    rescaleIntercept: image.preScale?.scaled ? 0 : image.intercept,
+  };
+}
+
+/** The host's loader tells of every part that arrives, by this event. */
+const LOAD_PROGRESS = 'cornerstoneimageloadprogress';
+
+function loadImage(core: Core, imageId: string, silenceTimeoutMs: number, signal: AbortSignal | undefined): Promise<CornerstoneImage> {
+  return new Promise((resolve, reject) => {
+    let timer: ReturnType<typeof setTimeout>;
+    const stop = () => {
+      clearTimeout(timer);
+      core.eventTarget.removeEventListener(LOAD_PROGRESS, onProgress);
+      signal?.removeEventListener('abort', onAbort);
+    };
+    const fail = (error: unknown) => {
+      stop();
+      reject(error);
+    };
+    const listen = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        // Else the host would hand the same silent request to whoever asks again.
+        if (core.cache.getImageLoadObject(imageId)) core.cache.removeImageLoadObject(imageId, { force: true });
+        fail(new Error(`The image could not be read: the image store gave no sign for ${silenceTimeoutMs / 1000} s`));
+      }, silenceTimeoutMs);
+    };
+    const onProgress = (event: Event) => {
+      if ((event as CustomEvent<{ imageId?: string }>).detail?.imageId === imageId) listen();
+    };
+    const onAbort = () => fail(signal!.reason);
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener('abort', onAbort);
+    core.eventTarget.addEventListener(LOAD_PROGRESS, onProgress);
+    listen();
+    // Called in a promise: the host's loader may also throw at once.
+    Promise.resolve()
+      .then(() => core.imageLoader.loadAndCacheImage(imageId))
+      .then(
+        image => {
+          stop();
+          resolve(image as unknown as CornerstoneImage);
+        },
+        cause => fail(new Error(`The image could not be read: ${describeLoadFailure(cause)}`, { cause })),
+      );
+  });
 }
 
 function describeLoadFailure(cause: unknown): string {
@@ -54,18 +104,24 @@ function describeLoadFailure(cause: unknown): string {
   return message || 'the image store gave no reason';
 }
 
+/** Pixels read for each pixel of the small picture, along each side. */
+const THUMBNAIL_SAMPLES = 4;
+
 /**
- * A small picture of the frame for the list of cells, kept in memory only.
+ * A small picture of the frame for the list of cells, kept in memory only. Of a large frame only a grid of pixels is
+ * read, so that it takes the same few milliseconds at any size.
  * @param longSide of the picture, px; ≥ 1
  * @returns a data URL
+ * @throws DetectionError for pixels that are no frame
  */
-export function drawThumbnail({ width, height, data }: GrayImage, longSide = 96): string {
-  const scale = Math.min(1, longSide / Math.max(width, height));
+export function drawThumbnail(pixels: DecodedPixels, longSide = 96): string {
+  const scale = Math.min(1, longSide / Math.max(pixels.width, pixels.height));
   const canvas = document.createElement('canvas');
-  canvas.width = Math.max(1, Math.round(width * scale));
-  canvas.height = Math.max(1, Math.round(height * scale));
+  canvas.width = Math.max(1, Math.round(pixels.width * scale));
+  canvas.height = Math.max(1, Math.round(pixels.height * scale));
   const context = canvas.getContext('2d');
   if (!context) return '';
+  const { width, height, data } = toGray8(samplePixels(pixels, longSide * THUMBNAIL_SAMPLES));
   const picture = context.createImageData(canvas.width, canvas.height);
   for (let y = 0; y < canvas.height; y++) {
     const y0 = Math.floor((y * height) / canvas.height);
@@ -83,26 +139,21 @@ export function drawThumbnail({ width, height, data }: GrayImage, longSide = 96)
   return canvas.toDataURL('image/png');
 }
 
-/**
- * Variance of the Laplacian over the frame divided by its gray variance: larger is sharper, comparable within a study.
- * Every second pixel of every second row is read; that ranks cells as well as all of them do.
- */
-export function measureSharpness({ width, height, data }: GrayImage): number {
-  let n = 0;
-  let sum = 0;
-  let sumSquares = 0;
-  let laplacianSquares = 0;
-  for (let y = 1; y < height - 1; y += 2) {
-    for (let x = 1; x < width - 1; x += 2) {
-      const i = y * width + x;
-      const laplacian = data[i - 1] + data[i + 1] + data[i - width] + data[i + width] - 4 * data[i];
-      n++;
-      sum += data[i];
-      sumSquares += data[i] * data[i];
-      laplacianSquares += laplacian * laplacian;
+/** Every n-th pixel of every m-th row, so that each side keeps at least `side` pixels, or all that it has. */
+export function samplePixels(pixels: DecodedPixels, side: number): DecodedPixels {
+  const { width, height, data, samplesPerPixel = 1 } = pixels;
+  const stepX = Math.max(1, Math.floor(width / side));
+  const stepY = Math.max(1, Math.floor(height / side));
+  if (stepX === 1 && stepY === 1) return pixels;
+  const sampledWidth = Math.ceil(width / stepX);
+  const sampledHeight = Math.ceil(height / stepY);
+  const sampled = new (data.constructor as new (length: number) => PixelData)(sampledWidth * sampledHeight * samplesPerPixel);
+  let to = 0;
+  for (let y = 0; y < height; y += stepY) {
+    for (let x = 0; x < width; x += stepX) {
+      const from = (y * width + x) * samplesPerPixel;
+      for (let sample = 0; sample < samplesPerPixel; sample++) sampled[to++] = data[from + sample];
     }
   }
-  if (!n) return 0;
-  const variance = sumSquares / n - (sum / n) ** 2;
-  return variance > 0 ? laplacianSquares / n / variance : 0;
+  return { ...pixels, width: sampledWidth, height: sampledHeight, data: sampled };
 }
