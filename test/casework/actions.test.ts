@@ -4,10 +4,14 @@ import {
   countOf,
   countsOf,
   createCase,
+  deserialiseCase,
   nextRedo,
   nextUndo,
   redo,
+  riskFlags,
+  serialiseCase,
   undo,
+  withNamedReader,
   type Action,
   type CaseState,
   type Cell,
@@ -224,6 +228,20 @@ describe('undo and redo', () => {
     expect(first(back).aiRun!.scoreThreshold).toBe(0.5);
   });
 
+  test('a run over several cells is one step; a cell that was worked on since keeps that work', () => {
+    const rerun = (cellId: string, prefix: string): Unsigned => ({ type: 'recordAiRun', cellId, run, detections: detectionsAt([1, 2], prefix), step: 'run 2' });
+    const both = act(countedCase([6, 6]), reader, rerun('cell1', 'a'), rerun('cell2', 'b'));
+    const back = undo(both, { by: reader, at });
+    expect(back.cells.map(countOf)).toEqual([6, 6]);
+    expect(redo(back, { by: reader, at }).cells.map(countOf)).toEqual([2, 2]);
+    const [{ id }] = both.cells[0].chromosomes;
+    const edited = act(both, reader, { type: 'removeChromosome', cellId: 'cell1', chromosomeId: id }, { type: 'setTypedCount', cellId: 'cell2', typedCount: 2 });
+    expect(undo(undo(undo(edited, { by: reader, at }), { by: reader, at }), { by: reader, at }).cells.map(countOf)).toEqual([6, 6]);
+    const untyped = undo(edited, { by: reader, at });
+    expect(untyped.cells[1].typedCount).toBeUndefined();
+    expect(undo(untyped, { by: reader, at, cellId: 'cell2' }).cells.map(countOf)).toEqual([1, 6]);
+  });
+
   test('redo ends with the next edit; the log keeps everything', () => {
     const removed = act(countedCase([6]), reader, { type: 'removeChromosome', cellId, chromosomeId: 'c1.0' });
     const back = deepFreeze(undo(removed, { by: reader, at, cellId }));
@@ -246,6 +264,25 @@ describe('undo and redo', () => {
     const state = act(reviewedCase([6]), checker, { type: 'startSecondRead', mode: 'open' }, { type: 'removeChromosome', cellId, chromosomeId: 'c1.0' });
     expect(codeOf(() => undo(state, { by: reader, at, cellId }))).toBe('nothingToUndo');
     expect(undo(state, { by: checker, at, cellId }).cells[0].secondRead).toBeUndefined();
+  });
+});
+
+describe("the reader's count by eye", () => {
+  const typed = (typedCount: number | null): Unsigned => ({ type: 'setTypedCount', cellId, typedCount });
+
+  test('stands beside the AI and counts nothing by itself', () => {
+    const state = act(countedCase([6]), reader, typed(7));
+    expect(countOf(first(state))).toBe(6);
+    expect(countsOf(first(state))).toEqual({ ai: 6, reader: 7, checker: null });
+    expect(riskFlags(state, cellId)).toContainEqual(expect.objectContaining({ kind: 'typedCount', severity: 'high', explanation: 'The reader counted 7, and 6 boxes are marked.' }));
+  });
+
+  test('is signed only when the boxes say the same', () => {
+    const state = act(countedCase([6]), reader, typed(7));
+    expect(() => act(state, reader, { type: 'acceptCell', cellId })).toThrow('You counted 7 in cell 1, and 6 boxes are marked: correct the boxes or your count.');
+    const corrected = act(state, reader, { type: 'addChromosome', cellId, chromosomeId: 'missed', box: boxAt(30) }, { type: 'acceptCell', cellId });
+    expect(first(corrected)).toMatchObject({ state: 'reviewed', readerCount: 7, typedCount: 7 });
+    expect(first(act(state, reader, typed(null), { type: 'acceptCell', cellId }))).toMatchObject({ readerCount: 6 });
   });
 });
 
@@ -298,6 +335,7 @@ describe('what is refused, with its code and without a trace', () => {
     ['a check of one\'s own cell', open, signed({ type: 'checkCell', cellId }, { ...reader, role: 'checker' }), 'samePerson'],
     ['a check of an unreviewed cell', act(counted, checker, { type: 'startSecondRead', mode: 'open' }), signed({ type: 'checkCell', cellId }, checker), 'invalidState'],
     ['a typed count of 45.5', open, signed({ type: 'checkCell', cellId, typedCount: 45.5 }, checker), 'invalidValue'],
+    ['a half chromosome', counted, signed({ type: 'setTypedCount', cellId, typedCount: 45.5 }), 'invalidValue'],
     ['a decision without a difference', open, signed({ type: 'resolveCell', cellId, take: 'reader' }, checker), 'invalidState'],
   ])('%s', (_what, state, action, code) => {
     const before = JSON.stringify(state);
@@ -322,4 +360,17 @@ test('an action shares every cell that it does not touch', () => {
   const after = act(before, reader, { type: 'removeChromosome', cellId: 'cell7', chromosomeId: 'c7.3' });
   expect(after.cells.filter((cell, i) => cell !== before.cells[i]).map(({ id }) => id)).toEqual(['cell7']);
   expect(after.cells[6].chromosomes.filter((chromosome, i) => chromosome !== before.cells[6].chromosomes[i])).toHaveLength(1);
+});
+
+test('a name that is given late signs what its reader did before, and nobody else’s work', () => {
+  const unnamed = { name: 'Unnamed reader', role: 'reader' } as const;
+  let state = act(reviewedCase([6, 6]), checker, { type: 'startSecondRead', mode: 'open' }, { type: 'removeChromosome', cellId: 'cell1', chromosomeId: 'c1.0' });
+  state = act(state, unnamed, { type: 'removeChromosome', cellId: 'cell2', chromosomeId: 'c2.1' }, { type: 'excludeCell', cellId: 'cell2', reason: 'overlap' });
+  const named = withNamedReader(state, { from: unnamed.name, to: 'Ada Byron' });
+  expect(JSON.stringify(named)).not.toContain('Unnamed');
+  expect(named.cells[1].exclusion!.by!.name).toBe('Ada Byron');
+  expect(named.cells[1].chromosomes.find(({ id }) => id === 'c2.1')!.by!.name).toBe('Ada Byron');
+  expect(named.cells[0]).toBe(state.cells[0]);
+  expect(deserialiseCase(serialiseCase(named))).toEqual(named);
+  expect(codeOf(() => withNamedReader(state, { from: unnamed.name, to: ' ' }))).toBe('invalidPerson');
 });

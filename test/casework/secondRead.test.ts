@@ -86,7 +86,7 @@ describe('a blind second reading', () => {
     const blind = start(reviewedCase([46, 46]), 'blind');
     const state = act(blind, checker, check('cell1', 46), check('cell2', 45));
     expect(state.cells.map(({ state: status, checkerCount }) => [status, checkerCount])).toEqual([['checked', 46], ['reviewed', 45]]);
-    expect(() => act(state, checker, { type: 'resolveCell', cellId: 'cell2', take: 'checker' })).toThrow('got a typed count');
+    expect(() => act(state, checker, { type: 'resolveCell', cellId: 'cell2', take: 'checker' })).toThrow('typed a count');
   });
 
   test('a new second reading begins without the boxes of the one before', () => {

@@ -34,6 +34,7 @@ const ROLES: Readonly<Record<ActionType, readonly Role[]>> = {
   excludeCell: ['reader', 'checker'],
   includeCell: ['reader', 'checker'],
   setCellDetails: ['reader', 'checker', 'model'],
+  setTypedCount: ['reader'],
   checkCell: ['checker'],
   resolveCell: ['checker'],
 };
@@ -46,7 +47,7 @@ function checkRole({ type, by }: Action): void {
   }
   const roles = ROLES[type];
   if (!roles.includes(by.role)) {
-    throw new CaseworkError('wrongRole', `${type}: expected the role ${roles.join(' or ')}, got ${by.role} ("${by.name}")`);
+    throw new CaseworkError('wrongRole', `This is for the ${roles.filter(role => role !== 'model').join(' or the ')} to do, and ${by.name} is at work as the ${by.role}.`);
   }
 }
 
@@ -63,16 +64,16 @@ function checkNewIds(state: CaseState, ids: readonly string[]): void {
 
 function checkCellNumber(cells: readonly { cellNumber: number }[], cellNumber: number): void {
   if (!Number.isInteger(cellNumber) || cellNumber < 1) {
-    throw new CaseworkError('invalidValue', `expected a cell number of 1 or more, got ${cellNumber}`);
+    throw new CaseworkError('invalidValue', `A cell number is a whole number of 1 or more, got ${cellNumber}.`);
   }
   if (cells.some(cell => cell.cellNumber === cellNumber)) {
-    throw new CaseworkError('duplicateCellNumber', `expected a cell number that is not yet taken, got ${cellNumber}`);
+    throw new CaseworkError('duplicateCellNumber', `Another cell has the number ${cellNumber} already.`);
   }
 }
 
 function editBoxes(state: CaseState, cell: Cell, action: BoxAction): Cell {
   if (cell.state === 'excluded') {
-    throw new CaseworkError('invalidState', `expected a cell that is not excluded, got cell ${cell.cellNumber} excluded: include it first`);
+    throw new CaseworkError('invalidState', `Cell ${cell.cellNumber} is excluded: include it again before its boxes are changed.`);
   }
   checkNewIds(state, newIdsOf(action));
   if (action.by.role === 'checker') {
@@ -85,9 +86,21 @@ function editBoxes(state: CaseState, cell: Cell, action: BoxAction): Cell {
   return reopened({ ...cell, chromosomes: editChromosomes(cell.chromosomes, action, cell.imageRef) });
 }
 
+function notToBeAccepted({ cellNumber, state }: Cell): string {
+  const why = { notCounted: 'has no count yet: count it first', counted: '', reviewed: 'is accepted already', checked: 'is checked already', excluded: 'is excluded: include it again first' };
+  return `Cell ${cellNumber} ${why[state]}.`;
+}
+
 function acceptCell(cell: Cell, { by, at }: Extract<Action, { type: 'acceptCell' }>): Cell {
   if (cell.state !== 'counted') {
-    throw new CaseworkError('invalidState', `expected a counted cell to accept, got cell ${cell.cellNumber} ${cell.state}`);
+    throw new CaseworkError('invalidState', notToBeAccepted(cell));
+  }
+  const { typedCount } = cell;
+  if (typedCount !== undefined && typedCount !== countOf(cell)) {
+    throw new CaseworkError(
+      'countsDiffer',
+      `You counted ${typedCount} in cell ${cell.cellNumber}, and ${countOf(cell)} boxes are marked: correct the boxes or your count.`
+    );
   }
   return withFields(cell, {
     state: 'reviewed',
@@ -102,22 +115,29 @@ function acceptCell(cell: Cell, { by, at }: Extract<Action, { type: 'acceptCell'
 
 function excludeCell(cell: Cell, { reason, text, by, at }: Extract<Action, { type: 'excludeCell' }>): Cell {
   if (cell.state === 'excluded') {
-    throw new CaseworkError('invalidState', `expected a cell that is not excluded, got cell ${cell.cellNumber} excluded`);
+    throw new CaseworkError('invalidState', `Cell ${cell.cellNumber} is excluded already.`);
   }
   if (!EXCLUSION_REASONS.includes(reason)) {
     throw new CaseworkError('invalidValue', `expected one of ${EXCLUSION_REASONS.join(', ')}, got ${JSON.stringify(reason)}`);
   }
   if (reason === 'other' && !text?.trim()) {
-    throw new CaseworkError('invalidValue', 'expected a text with the reason other, got none');
+    throw new CaseworkError('invalidValue', 'The reason "other" needs a note that says why.');
   }
   return { ...withoutSignatures(cell), state: 'excluded', exclusion: { reason, ...(text && { text }), by, at } };
 }
 
 function includeCell(cell: Cell): Cell {
   if (cell.state !== 'excluded') {
-    throw new CaseworkError('invalidState', `expected an excluded cell, got cell ${cell.cellNumber} ${cell.state}`);
+    throw new CaseworkError('invalidState', `Cell ${cell.cellNumber} is not excluded.`);
   }
   return withFields(cell, { state: unsignedState(cell), exclusion: undefined });
+}
+
+function setTypedCount(cell: Cell, { typedCount }: Extract<Action, { type: 'setTypedCount' }>): Cell {
+  if (typedCount !== null && !(Number.isInteger(typedCount) && typedCount >= 0)) {
+    throw new CaseworkError('invalidValue', `A count is a whole number of 0 or more, got ${typedCount}.`);
+  }
+  return withFields(cell, { typedCount: typedCount ?? undefined });
 }
 
 function setCellDetails(state: CaseState, cell: Cell, action: Extract<Action, { type: 'setCellDetails' }>): Cell {
@@ -147,6 +167,8 @@ function nextCell(state: CaseState, cell: Cell, action: CellAction): Cell {
       return includeCell(cell);
     case 'setCellDetails':
       return setCellDetails(state, cell, action);
+    case 'setTypedCount':
+      return setTypedCount(cell, action);
     case 'checkCell':
       return checkCell(state, cell, action);
     case 'resolveCell':
@@ -176,7 +198,7 @@ function nextCase(state: CaseState, action: CaseAction): CaseState {
       return { ...state, preset: checkPreset(action.preset) };
     case 'startSecondRead':
       if (state.secondRead && !state.secondRead.endedAt) {
-        throw new CaseworkError('invalidState', `expected no second reading under way, got that of "${state.secondRead.by.name}"`);
+        throw new CaseworkError('invalidState', `${state.secondRead.by.name} is checking already: end that second reading first.`);
       }
       if (action.mode !== 'blind' && action.mode !== 'open') {
         throw new CaseworkError('invalidValue', `expected the mode blind or open, got ${JSON.stringify(action.mode)}`);
@@ -205,5 +227,6 @@ export function applyAction(state: CaseState, action: Action): CaseState {
     return logged(state, nextCase(state, action), { type, by, at });
   }
   const next = withCell(state, nextCell(state, cellById(state, action.cellId), action));
-  return logged(state, next, { type, cellId: action.cellId, by, at });
+  const step = action.type === 'recordAiRun' ? action.step : undefined;
+  return logged(state, next, { type, cellId: action.cellId, by, at, ...(step !== undefined && { step }) });
 }

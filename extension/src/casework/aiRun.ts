@@ -86,11 +86,11 @@ export function recordAiRun(cell: Cell, { run, detections: raw, at }: RecordAiRu
  */
 export function decideDifferences(cell: Cell, action: Decide): Cell {
   if (cell.state === 'excluded') {
-    throw new CaseworkError('invalidState', `expected a cell that is not excluded, got cell ${cell.cellNumber} excluded: include it first`);
+    throw new CaseworkError('invalidState', `Cell ${cell.cellNumber} is excluded: include it again before you decide on the proposal.`);
   }
   const differences = cell.proposal?.differences ?? [];
   if (differences.length === 0) {
-    throw new CaseworkError('invalidState', `expected a proposed difference in cell ${cell.cellNumber}, got none`);
+    throw new CaseworkError('invalidState', `Nothing is proposed for cell ${cell.cellNumber}.`);
   }
   const ids = new Set(action.differenceIds ?? differences.map(({ id }) => id));
   for (const id of ids) {

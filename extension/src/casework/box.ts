@@ -63,7 +63,7 @@ export function clipBox(box: Box, { columns, rows }: { columns: number; rows: nu
   if (clipped[2] - clipped[0] < MIN_SIDE_PX || clipped[3] - clipped[1] < MIN_SIDE_PX) {
     throw new CaseworkError(
       'invalidBox',
-      `expected a box with at least ${MIN_SIDE_PX} px × ${MIN_SIDE_PX} px inside the image of ${columns} × ${rows}, got ${JSON.stringify(box)}`
+      `The box lies outside the image of ${columns} × ${rows} pixels, at ${box.map(side => Math.round(side)).join(', ')}.`
     );
   }
   return clipped;

@@ -42,11 +42,11 @@ export function isReviewed(cell: Cell): boolean {
   return cell.state === 'reviewed' || cell.state === 'checked';
 }
 
-/** Three counts side by side. The reader's is the accepted one, or the live one while the reader is at work. */
+/** Three counts side by side. The reader's is the accepted one, else the typed one, else the live one while the reader is at work. */
 export function countsOf(cell: Cell): Counts {
   return {
     ai: cell.aiRun?.count ?? null,
-    reader: cell.readerCount ?? (cell.chromosomes.some(isTouchedByPerson) ? countOf(cell) : null),
+    reader: cell.readerCount ?? cell.typedCount ?? (cell.chromosomes.some(isTouchedByPerson) ? countOf(cell) : null),
     checker: cell.checkerCount ?? null,
   };
 }

@@ -33,7 +33,7 @@ function find(list: List, id: string, expected: 'live' | 'ghost'): Chromosome {
     throw new CaseworkError('unknownChromosome', `expected the id of a chromosome of the cell, got "${id}"`);
   }
   if (isLive(chromosome) !== (expected === 'live')) {
-    throw new CaseworkError('invalidState', `expected a ${expected} chromosome, got "${id}" with status ${chromosome.status}`);
+    throw new CaseworkError('invalidState', expected === 'live' ? 'This box is removed already.' : 'This box is counted already.');
   }
   return chromosome;
 }
@@ -126,7 +126,7 @@ export function editChromosomes(list: List, action: BoxAction, image: ImageRef):
         return isLive(chromosome) && x >= x0 && x <= x1 && y >= y0 && y <= y1;
       };
       if (!list.some(inRegion)) {
-        throw new CaseworkError('invalidState', `expected at least one live chromosome with its centre in ${JSON.stringify(action.region)}, got none`);
+        throw new CaseworkError('invalidState', 'No box has its centre in the region that was drawn.');
       }
       return list.map(chromosome => (inRegion(chromosome) ? ghost(chromosome, action) : chromosome));
     }

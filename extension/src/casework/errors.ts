@@ -13,6 +13,7 @@ export type CaseworkErrorCode =
   | 'invalidValue'
   | 'wrongRole'
   | 'samePerson'
+  | 'countsDiffer'
   | 'noSecondRead'
   | 'nothingToUndo'
   | 'nothingToRedo'

@@ -76,6 +76,17 @@ interface HistoryOptions {
   readonly cellId?: string;
 }
 
+/** The edits of the step that this edit belongs to, as far as nothing lies on top of them. */
+function stepOf(state: CaseState, edit: Edit, which: 'done' | 'undone', { by, cellId }: Pick<HistoryOptions, 'by' | 'cellId'>): readonly Edit[] {
+  if (edit.step === undefined || cellId !== undefined) {
+    return [edit];
+  }
+  const tops = [...stacksOf(state.log).values()].map(stacks => stacks[which].at(-1)?.edit).filter(top => top !== undefined);
+  return tops.filter(top => top.step === edit.step && top.by.role === by.role);
+}
+
+const about = ({ cellId, step }: Edit) => ({ ...(cellId !== undefined && { cellId }), ...(step !== undefined && { step }) });
+
 /** A cell that the model counted in the meantime stays counted when the edit before that is taken back. */
 function withRunKept(state: CaseState, cellId: string | undefined): CaseState {
   const isStale = (cell: Cell) => cell.id === cellId && cell.state === 'notCounted' && unsignedState(cell) === 'counted';
@@ -85,7 +96,8 @@ function withRunKept(state: CaseState, cellId: string | undefined): CaseState {
 }
 
 /**
- * Takes back the latest step of this role; the log grows by one entry.
+ * Takes back the latest step of this role; the log grows by one entry for each cell of the step. A cell of a run that
+ * was worked on since keeps that work, and with it what the run had found.
  * @throws CaseworkError `nothingToUndo`
  */
 export function undo(state: CaseState, { by, at, cellId }: HistoryOptions): CaseState {
@@ -94,8 +106,10 @@ export function undo(state: CaseState, { by, at, cellId }: HistoryOptions): Case
   if (!edit) {
     throw new CaseworkError('nothingToUndo', `expected an edit of a ${by.role}${cellId ? ` on cell "${cellId}"` : ''} to undo, got none`);
   }
-  const before = withRunKept(applyChanges(state, invertChanges(edit.changes)), edit.cellId);
-  return logged(state, before, { type: 'undo', ...(edit.cellId !== undefined && { cellId: edit.cellId }), by, at, target: edit.seq });
+  return stepOf(state, edit, 'done', { by, cellId }).reduce((later, each) => {
+    const before = withRunKept(applyChanges(later, invertChanges(each.changes)), each.cellId);
+    return logged(later, before, { type: 'undo', ...about(each), by, at, target: each.seq });
+  }, state);
 }
 
 /**
@@ -108,8 +122,10 @@ export function redo(state: CaseState, { by, at, cellId }: HistoryOptions): Case
   if (!edit) {
     throw new CaseworkError('nothingToRedo', `expected an undone edit of a ${by.role}${cellId ? ` on cell "${cellId}"` : ''}, got none`);
   }
-  const after = applyChanges(state, edit.changes);
-  return logged(state, after, { type: 'redo', ...(edit.cellId !== undefined && { cellId: edit.cellId }), by, at, target: edit.seq });
+  return stepOf(state, edit, 'undone', { by, cellId }).reduce(
+    (before, each) => logged(before, applyChanges(before, each.changes), { type: 'redo', ...about(each), by, at, target: each.seq }),
+    state
+  );
 }
 
 /** The case as it was before its log began: nothing, or what was read from a report. */

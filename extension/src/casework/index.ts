@@ -32,6 +32,7 @@ export { CaseworkError, type CaseworkErrorCode } from './errors.ts';
 export { applyAction } from './actions.ts';
 export { undo, redo, nextUndo, nextRedo, replay, rewind } from './history.ts';
 export { createCase, cellById } from './case.ts';
+export { withNamedReader } from './namedReader.ts';
 export { countOf, countsOf, isCounted, isLive, isReviewed, liveChromosomes } from './cell.ts';
 export { boxIou, fittingBox, halveBox } from './box.ts';
 export { SAME_CHROMOSOME_IOU } from './aiRun.ts';

@@ -143,6 +143,7 @@ const cell: Check<Cell> = object<Pick<Cell, CellRequired>, Required<Omit<Cell, C
     ),
     aiRun,
     readerCount: count,
+    typedCount: count,
     checkerCount: count,
     reviewedBy: person,
     reviewedAt: instant,
@@ -176,9 +177,9 @@ const change: Check<Change> = (value, path, code) => {
   }
 };
 
-const edit = object<Omit<Edit, 'cellId' | 'target'>, Required<Pick<Edit, 'cellId' | 'target'>>>(
+const edit = object<Omit<Edit, 'cellId' | 'target' | 'step'>, Required<Pick<Edit, 'cellId' | 'target' | 'step'>>>(
   { seq: integer({ min: 1, max: 1e9 }), type: nonEmpty as Check<Edit['type']>, by: person, at: instant, changes: arrayOf(change) },
-  { cellId: nonEmpty, target: integer({ min: 1, max: 1e9 }) }
+  { cellId: nonEmpty, target: integer({ min: 1, max: 1e9 }), step: nonEmpty }
 );
 
 const preset: Check<Preset> = (value, path) => checkPreset(value, path);

@@ -29,6 +29,13 @@ function plural(n: number, noun: string, nouns = `${noun}s`): string {
   return `${n} ${n === 1 ? noun : nouns}`;
 }
 
+function typedCount(cell: Cell): RiskFlag[] {
+  const { typedCount: typed } = cell;
+  return typed === undefined || typed === countOf(cell)
+    ? []
+    : [flag('typedCount', 'high', `The reader counted ${typed}, and ${plural(countOf(cell), 'box is', 'boxes are')} marked.`)];
+}
+
 function proposal({ proposal }: Cell, live: readonly Chromosome[]): RiskFlag[] {
   if (!proposal) {
     return [];
@@ -159,6 +166,7 @@ export function riskFlags(state: CaseState, cellId: string, thresholds: FlagThre
   const live = liveChromosomes(cell);
   const flags = [
     ...noCellFound(cell),
+    ...typedCount(cell),
     ...proposal(cell, live),
     ...differsFromMode(state, cell),
     ...lowMargin(cell, live, thresholds),

@@ -12,7 +12,7 @@ export const SAME_BY_HAND_IOU = 0.3;
 /** @throws CaseworkError `noSecondRead` */
 export function activeSecondRead(state: CaseState): SecondRead {
   if (!state.secondRead || state.secondRead.endedAt) {
-    throw new CaseworkError('noSecondRead', `expected a second reading under way, got ${state.secondRead ? 'one that has ended' : 'none'}`);
+    throw new CaseworkError('noSecondRead', state.secondRead ? 'The second reading has ended: start one to check cells.' : 'No second reading is under way: start one to check cells.');
   }
   return state.secondRead;
 }
@@ -87,13 +87,13 @@ export function checkCell(state: CaseState, cell: Cell, action: Extract<Action, 
   const secondRead = activeSecondRead(state);
   const { by, at, typedCount } = action;
   if (cell.state !== 'reviewed') {
-    throw new CaseworkError('invalidState', `expected a reviewed cell to check, got cell ${cell.cellNumber} ${cell.state}`);
+    throw new CaseworkError('invalidState', `Cell ${cell.cellNumber} is ${cell.state === 'notCounted' ? 'not counted' : cell.state}: only a reviewed cell can be checked.`);
   }
   if (state.preset.requireSecondPerson && by.name === cell.reviewedBy?.name) {
-    throw new CaseworkError('samePerson', `expected a second person to check cell ${cell.cellNumber}, got its reviewer "${by.name}"`);
+    throw new CaseworkError('samePerson', `Cell ${cell.cellNumber} was reviewed by ${by.name}: a second person has to check it.`);
   }
   if (typedCount !== undefined && !(Number.isInteger(typedCount) && typedCount >= 0)) {
-    throw new CaseworkError('invalidValue', `expected a whole count of 0 or more, got ${typedCount}`);
+    throw new CaseworkError('invalidValue', `A count is a whole number of 0 or more, got ${typedCount}.`);
   }
   const unchecked = uncheckedCell(cell);
   const reading = withFields(begunSecondRead(unchecked, secondRead), { typedCount, by });
@@ -115,10 +115,10 @@ export function checkCell(state: CaseState, cell: Cell, action: Extract<Action, 
 export function resolveCell(cell: Cell, { take, by, at }: Extract<Action, { type: 'resolveCell' }>): Cell {
   const { secondRead } = cell;
   if (secondRead?.outcome !== 'differs') {
-    throw new CaseworkError('invalidState', `expected a difference to decide in cell ${cell.cellNumber}, got ${secondRead?.outcome ?? 'no finished second reading'}`);
+    throw new CaseworkError('invalidState', `The readers do not differ on cell ${cell.cellNumber}: there is nothing to decide.`);
   }
   if (take === 'checker' && secondRead.typedCount !== undefined) {
-    throw new CaseworkError('invalidState', `expected boxes of the checker in cell ${cell.cellNumber}, got a typed count: correct the reader's boxes instead`);
+    throw new CaseworkError('invalidState', `The checker typed a count for cell ${cell.cellNumber} and drew no boxes: correct the reader's boxes instead.`);
   }
   return withFields(cell, {
     state: 'checked',

@@ -140,6 +140,8 @@ export interface Cell {
   readonly chromosomes: readonly Chromosome[];
   /** Fixed when the reader accepts the cell, gone when the boxes change afterwards. */
   readonly readerCount?: number;
+  /** What the reader counted by eye. It counts nothing by itself: the cell is accepted when the boxes say the same. */
+  readonly typedCount?: number;
   readonly checkerCount?: number;
   readonly reviewedBy?: Person;
   readonly reviewedAt?: string;
@@ -234,6 +236,8 @@ export type Action =
       readonly type: 'recordAiRun';
       readonly run: Omit<AiRun, 'at' | 'count' | 'boxes'>;
       readonly detections: readonly AiDetection[];
+      /** The same for every cell of one run or one new threshold: they are undone together. */
+      readonly step?: string;
     })
   /** Without `differenceIds`: all of them. */
   | (OnCell & { readonly type: 'acceptDifferences'; readonly differenceIds?: readonly string[] })
@@ -271,6 +275,8 @@ export type Action =
       readonly colony?: string | null;
       readonly coordinates?: Coordinates | null;
     })
+  /** The reader's count by eye; `null` clears it. */
+  | (OnCell & { readonly type: 'setTypedCount'; readonly typedCount: number | null })
   /** The checker signs the cell; `typedCount` where the checker counted without drawing boxes. */
   | (OnCell & { readonly type: 'checkCell'; readonly typedCount?: number })
   /** The decision on a cell where the readers differ. */
@@ -313,6 +319,8 @@ export interface Edit {
   readonly at: string;
   /** Of an undo or redo: the edit that it takes back or repeats. */
   readonly target?: number;
+  /** Edits of several cells with the same step are one step: a run, another threshold. */
+  readonly step?: string;
   readonly changes: readonly Change[];
 }
 
@@ -358,7 +366,7 @@ export interface CaseSummary {
   readonly nextActions: readonly string[];
 }
 
-export type RiskKind = 'proposal' | 'differsFromMode' | 'edge' | 'touching' | 'lowMargin' | 'blurred' | 'sparse' | 'noCellFound';
+export type RiskKind = 'typedCount' | 'proposal' | 'differsFromMode' | 'edge' | 'touching' | 'lowMargin' | 'blurred' | 'sparse' | 'noCellFound';
 
 export interface RiskFlag {
   readonly kind: RiskKind;
