@@ -75,10 +75,10 @@ def dihedral(patch: np.ndarray, which: int) -> np.ndarray:
     return patch[:, ::-1] if which & 4 else patch
 
 
-def place_metaphase(image: np.ndarray, item: Metaphase, config, generator: np.random.Generator, limits):
+def place_metaphase(image: np.ndarray, item: Metaphase, config, generator: np.random.Generator, limits, strength: float = 1.0):
     """One warp: scale, flip, quarter turn, shift. -> (f32-ready u8 canvas, boxes, types, ignored)."""
     side = config.canvas
-    scale = config.canonical_size / max(item.size, 8.0) * math.exp(generator.uniform(-SCALE_JITTER, SCALE_JITTER))
+    scale = config.canonical_size / max(item.size, 8.0) * math.exp(strength * generator.uniform(-SCALE_JITTER, SCALE_JITTER))
     which = int(generator.integers(8))
     width, height = item.width, item.height
     # image -> centred -> turned and mirrored -> scaled -> shifted on the canvas
@@ -192,12 +192,12 @@ def draw_dust(canvas: np.ndarray, generator) -> None:
             cv2.line(canvas, (int(x), int(y)), (int(x + dx), int(y + dy)), shade, max(1, radius // 2), cv2.LINE_AA)
 
 
-def tone_table(limits, generator) -> np.ndarray:
+def tone_table(limits, generator, strength: float = 1.0) -> np.ndarray:
     """[256] u8: contrast stretch, then gamma, contrast, and now and then a stain without bands."""
     lo, span = limits
     values = np.clip((np.arange(256) - lo) / span, 0, 1)
-    values = values ** math.exp(generator.uniform(-0.6, 0.6))
-    if generator.random() < 0.15:  # unbanded, over-stained: what is dark becomes evenly dark
+    values = values ** math.exp(strength * generator.uniform(-0.6, 0.6))
+    if generator.random() < 0.15 * strength:  # unbanded, over-stained: what is dark becomes evenly dark
         threshold = generator.uniform(0.55, 0.8)
         flat = generator.uniform(0.1, 0.5)
         mix = generator.uniform(0.5, 1.0)
@@ -207,36 +207,37 @@ def tone_table(limits, generator) -> np.ndarray:
     return np.clip((low + values * (high - low)) * 255, 0, 255).astype(np.uint8)
 
 
-def degrade(canvas: np.ndarray, generator) -> np.ndarray:
+def degrade(canvas: np.ndarray, generator, strength: float = 1.0) -> np.ndarray:
     """Uneven light, blur, noise, JPEG."""
     side = canvas.shape[0]
-    if generator.random() < 0.35:
+    if generator.random() < 0.35 * strength:
         field = cv2.resize(generator.uniform(0.75, 1.1, (3, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
         canvas = np.clip(canvas * field, 0, 255).astype(np.uint8)
-    if generator.random() < 0.4:
+    if generator.random() < 0.4 * strength:
         canvas = cv2.GaussianBlur(canvas, (0, 0), generator.uniform(0.3, 1.6))
-    elif generator.random() < 0.3:
+    elif generator.random() < 0.3 * strength:
         soft = cv2.GaussianBlur(canvas, (0, 0), 1.5)
         canvas = cv2.addWeighted(canvas, 1.7, soft, -0.7, 0)
-    if generator.random() < 0.4:
+    if generator.random() < 0.4 * strength:
         noise = np.empty(canvas.shape, np.int16)
         cv2.randn(noise, 0, generator.uniform(1, 9))
         canvas = np.clip(canvas.astype(np.int16) + noise, 0, 255).astype(np.uint8)
-    if generator.random() < 0.15:
+    if generator.random() < 0.15 * strength:
         ok, coded = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, int(generator.integers(30, 90))])
         if ok:
             canvas = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE)
     return canvas
 
 
-def training_sample(metaphases: MetaphaseSet, index: int, config, generator: np.random.Generator) -> Sample:
+def training_sample(metaphases: MetaphaseSet, index: int, config, generator: np.random.Generator, strength: float = 1.0) -> Sample:
+    """`strength` 0..1 scales how often and how far a sample is changed; 0: only turned, mirrored and shifted."""
     cv2.setRNGSeed(int(generator.integers(2 ** 31)))
     item = metaphases.items[index]
     image = metaphases.image(index)
     limits = stretch_limits(image)
     types = item.types
     keep = np.ones(len(item.boxes), bool)
-    if generator.random() < 0.25:
+    if generator.random() < 0.25 * strength:
         isolated = isolated_boxes(item.boxes)
         erased = generator.permutation(isolated)[: int(generator.integers(1, 12))]
         if len(erased):
@@ -244,14 +245,14 @@ def training_sample(metaphases: MetaphaseSet, index: int, config, generator: np.
             for position in erased:
                 paint_background(image, item.boxes[position])
             keep[erased] = False
-    canvas, boxes = place_metaphase(image, item, config, generator, limits)
+    canvas, boxes = place_metaphase(image, item, config, generator, limits, strength)
     boxes, types, ignored = keep_visible(boxes[keep], types[keep], config.canvas)
-    if generator.random() < 0.5:
+    if generator.random() < 0.5 * strength:
         boxes, types = paste_chromosomes(canvas, boxes, types, metaphases, config, generator)
-    canvas = cv2.LUT(canvas, tone_table(limits, generator))
-    if generator.random() < 0.2:
+    canvas = cv2.LUT(canvas, tone_table(limits, generator, strength))
+    if generator.random() < 0.2 * strength:
         draw_nuclei(canvas, boxes, generator)
-    if generator.random() < 0.25:
+    if generator.random() < 0.25 * strength:
         draw_dust(canvas, generator)
-    canvas = degrade(canvas, generator)
+    canvas = degrade(canvas, generator, strength)
     return Sample(canvas, boxes.astype(np.float32), types.astype(np.int64), ignored.astype(np.float32))

@@ -46,6 +46,7 @@ class Configuration:
     beta: float = 0.1  # weight of the push loss
     gamma: float = 0.5  # weight of the repulsion loss
     type_weight: float = 0.25
+    calm_share: float = 0.25  # the last part of the run, where augmentation is halved: it ends near to real cells
     extra_share: float = 0.0  # share of the samples that come from --extra (drawn cells), the rest from --data
     bf16: bool = False
     seed: int = 7

@@ -34,7 +34,7 @@ from targets import batch_losses
 SAVE_EVERY_S = 240
 PREVIEW_EVERY = 1000  # steps
 # What a resumed run may change; anything else makes the checkpoint one of another configuration.
-CHANGEABLE = ("steps", "extra_share", "refined_rois")
+CHANGEABLE = ("steps", "extra_share", "refined_rois", "calm_share")
 
 
 def learning_rate(step: int, config: Configuration) -> float:
@@ -64,14 +64,19 @@ def permutation(epoch: int, count: int, seed: int) -> np.ndarray:
     return _permutations[key]
 
 
+def augmentation_strength(step: int, config: Configuration) -> float:
+    return 0.5 if step >= config.steps * (1 - config.calm_share) else 1.0
+
+
 def make_batch(step: int, metaphases: MetaphaseSet, config: Configuration, extra: MetaphaseSet | None = None):
     samples = []
+    strength = augmentation_strength(step, config)
     for place, index in enumerate(order_of_images(step, len(metaphases), config)):
         generator = np.random.default_rng((config.seed, step, place))
-        if extra is not None and generator.random() < config.extra_share:
-            samples.append(training_sample(extra, int(generator.integers(len(extra))), config, generator))
+        if extra is not None and generator.random() < config.extra_share * strength:
+            samples.append(training_sample(extra, int(generator.integers(len(extra))), config, generator, strength))
         else:
-            samples.append(training_sample(metaphases, index, config, generator))
+            samples.append(training_sample(metaphases, index, config, generator, strength))
     images = torch.from_numpy(np.stack([s.image for s in samples])).unsqueeze(1)
     truths = [(torch.from_numpy(s.boxes), torch.from_numpy(s.types), torch.from_numpy(s.ignored)) for s in samples]
     return images, truths

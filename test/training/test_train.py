@@ -7,8 +7,10 @@ import torch
 from PIL import Image
 
 import train as training
+from augment import training_sample
 from configuration import Configuration
 from checkpoint import read_checkpoint
+from dataset import MetaphaseSet
 from golden import STRIPS, draw_picture
 
 CONFIG = Configuration(channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128)
@@ -72,3 +74,20 @@ def test_settings_of_the_command_line():
     }
     with pytest.raises(ValueError, match="colour"):
         training.parse_settings(["colour=red"])
+
+
+def test_augmentation_of_strength_0_adds_and_drops_nothing(drawn, tmp_path):
+    metaphases = MetaphaseSet(drawn, "train", tmp_path / "cache")
+    config = Configuration(canvas=544)
+
+    def numbers(strength):
+        samples = [training_sample(metaphases, 0, config, np.random.default_rng(seed), strength) for seed in range(24)]
+        return {len(s.boxes) + len(s.ignored) for s in samples}
+
+    assert numbers(0.0) == {len(STRIPS)}
+    assert max(numbers(1.0)) > len(STRIPS)
+
+
+def test_the_last_part_of_a_run_is_calm():
+    config = Configuration(steps=100, calm_share=0.25)
+    assert [training.augmentation_strength(step, config) for step in (0, 74, 75, 99)] == [1.0, 1.0, 0.5, 0.5]
