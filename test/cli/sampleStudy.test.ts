@@ -11,6 +11,12 @@ import { dicomFile, encodeHtj2k, encodeJpegLs, encodeRle } from './dicomFile.ts'
 
 jest.setTimeout(300_000);
 
+/**
+ * How far a count of a drawn cell may be off: a clean one (nothing touches) not at all, one with crossing or touching
+ * chromosomes by what the shipped model reaches there; and the share of all that must be exact. Tighten with the model.
+ */
+const quality = { cleanError: 0, crowdedError: 2, exactShare: 0.5 } as const;
+
 interface Line {
   readonly file: string;
   readonly frame: number;
@@ -20,6 +26,8 @@ interface Line {
   readonly error?: string;
 }
 const linesOf = (text: string): Line[] => text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Line);
+
+const codeOf = (sequence: unknown) => (sequence as readonly { readonly CodeValue: string }[])[0].CodeValue;
 
 beforeAll(buildPrograms);
 afterAll(removeTemporaryFolders);
@@ -68,8 +76,9 @@ describe('one cell in every encoding', () => {
     expect(counts.get('multiframe 2')!.boxes).toEqual(counts.get('raw 1')!.boxes);
   });
 
-  test.each(['jpeg', 'rgbJpeg', 'word'])('%s: nearly the same pixels, the same count but for a doubtful one', (name) => {
-    expect(Math.abs(counts.get(`${name} 1`)!.count - counts.get('raw 1')!.count)).toBeLessThanOrEqual(1);
+  test('counts like its truth, whatever the encoding', () => {
+    expect(Object.fromEntries([...counts].map(([name, { count }]) => [name, count]))).toEqual(Object.fromEntries([...counts.keys()].map((name) => [name, 46])));
+    expect(counts.size).toBe(12);
   });
 });
 
@@ -96,9 +105,8 @@ describe('the sample study', () => {
     expect(lines).toHaveLength(truths.length);
     const counted = new Map(lines.map((line) => [`${line.sopInstanceUid}:${line.frame}`, line.count]));
     const errors = truths.map(({ sopInstanceUID, frame, count, clean }) => ({ clean, count, error: counted.get(`${sopInstanceUID}:${frame}`)! - count }));
-    // Drawn chromosomes are not what the model was trained on, and in heaps of them it misses some.
-    expect(errors.filter(({ clean, count, error }) => count > 0 && Math.abs(error) > (clean ? 2 : 8))).toEqual([]);
-    expect(errors.filter(({ count, error }) => count === 0 && error > 0)).toEqual([]);
+    expect(errors.filter(({ clean, count, error }) => Math.abs(error) > (clean || count === 0 ? quality.cleanError : quality.crowdedError))).toEqual([]);
+    expect(errors.filter(({ error }) => error === 0).length / truths.length).toBeGreaterThanOrEqual(quality.exactShare);
   });
 
   test('becomes one unreviewed report a study, with the counts of the lines', async () => {
@@ -115,6 +123,10 @@ describe('the sample study', () => {
       const dataset = DicomMetaDictionary.naturalizeDataset(DicomMessage.readFile(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)).dict) as Dataset;
       expect(dataset).toMatchObject({ PreliminaryFlag: 'PRELIMINARY', CompletionFlag: 'PARTIAL', VerificationFlag: 'UNVERIFIED', Modality: 'SR' });
       expect(path).toBe(join(out, `${String(dataset.StudyInstanceUID)}.dcm`));
+      // Nobody has looked at it: a device observed, and no person is named.
+      const observerTypes = (dataset.ContentSequence as Dataset[]).filter((item) => codeOf(item.ConceptNameCodeSequence) === '121005').map((item) => codeOf(item.ConceptCodeSequence));
+      expect(observerTypes).toEqual(['121007']);
+      expect(dataset.AuthorObserverSequence).toBeUndefined();
       const { state } = await readReport(dataset, { studyInstanceUID: String(dataset.StudyInstanceUID) });
       for (const { imageRef, chromosomes, state: cellState } of state!.cells) {
         expect(cellState).toBe('counted');

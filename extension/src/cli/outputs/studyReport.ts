@@ -9,7 +9,7 @@ export interface CountedInstance {
 }
 
 const softwareName = 'chromosome-count';
-/** Names the program in the log of the case; a person's name is never made up. */
+/** Names the program in the log of the case; no person observed anything, and none is made up. */
 const unattended = { name: softwareName, role: 'model' } as const;
 
 /**
@@ -26,7 +26,6 @@ export async function writeStudyReport(instances: readonly CountedInstance[], de
   const modalities = new Map(inOrder.map((instance) => [text(instance, 'SeriesInstanceUID'), text(instance, 'Modality') || 'GM']));
   const dataset = await writeReport(countedCase(inOrder, description, now.toISOString()), {
     study,
-    observer: { name: softwareName },
     device: { uid: deviceUid, name: softwareName, manufacturer: softwareName, modelName: description.modelId, serialNumber: description.modelSha256.slice(0, 16), softwareVersion },
     modalities,
     now,
