@@ -76,16 +76,17 @@ def test_settings_of_the_command_line():
         training.parse_settings(["colour=red"])
 
 
-def test_augmentation_of_strength_0_adds_and_drops_nothing(drawn, tmp_path):
+def test_augmentation_of_strength_0_keeps_the_scale(drawn, tmp_path):
     metaphases = MetaphaseSet(drawn, "train", tmp_path / "cache")
     config = Configuration(canvas=544)
 
-    def numbers(strength):
-        samples = [training_sample(metaphases, 0, config, np.random.default_rng(seed), strength) for seed in range(24)]
-        return {len(s.boxes) + len(s.ignored) for s in samples}
+    def area(seed, strength):
+        boxes = training_sample(metaphases, 0, config, np.random.default_rng(seed), strength).boxes
+        return float(((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).sum())
 
-    assert numbers(0.0) == {len(STRIPS)}
-    assert max(numbers(1.0)) > len(STRIPS)
+    calm, full = ([area(seed, strength) for seed in range(12)] for strength in (0.0, 1.0))
+    np.testing.assert_allclose(calm, calm[0], rtol=1e-3)
+    assert max(full) > 1.3 * min(full)
 
 
 def test_the_last_part_of_a_run_is_calm():
