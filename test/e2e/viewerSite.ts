@@ -1,7 +1,7 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { build, pluginDir } from '../../extension/build.mjs';
 import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
 import { cacheDir, startServer } from '../../extension/demo/server.mjs';
@@ -12,10 +12,15 @@ import { findChromium, VIEWER_CHROMIUM_ARGS } from '../inference/chromium.ts';
 export interface ViewerSite {
   readonly url: string;
   readonly storeDir: string;
+  /** The site's own copy of the built plugin. */
+  readonly pluginDir: string;
   readonly browser: Browser;
   /** Requests that left the site's origin, of all pages. */
   readonly foreignRequests: string[];
-  openPage(url?: string): Promise<Page>;
+  /** Page of a profile of its own, unless `context` is given. */
+  openPage(url?: string, context?: BrowserContext): Promise<Page>;
+  /** Puts Part 10 files into the embedded store. */
+  addImages(images: readonly { readonly file: Buffer }[]): Promise<void>;
   /** The same store without cross-origin isolation. */
   withoutIsolation(): Promise<string>;
   /** The same viewer in front of an archive. @param pacs its DICOMweb root */
@@ -32,21 +37,27 @@ declare global {
 
 export const chromiumPath = findChromium();
 
-export async function openViewerSite(): Promise<ViewerSite> {
+/** @param options.args further arguments of the browser */
+export async function openViewerSite({ args = [] }: { args?: readonly string[] } = {}): Promise<ViewerSite> {
   const isBuilt = await stat(join(pluginDir, 'extension.mjs')).then(() => true, () => false);
   if (!isBuilt) await build({ plugin: true, cli: false });
   const viewerDir = await fetchViewer({ cacheDir });
-  const storeDir = await mkdtemp(join(tmpdir(), 'chromosome-count-e2e-'));
-  const servers = [await startServer({ port: 0, storeDir, viewerDir })];
-  const browser = await chromium.launch({ executablePath: chromiumPath!, headless: true, args: VIEWER_CHROMIUM_ARGS });
+  const folder = await mkdtemp(join(tmpdir(), 'chromosome-count-e2e-'));
+  const storeDir = join(folder, 'store');
+  // A copy, so that neither a build beside the test nor a test that damages a file is in the other's way.
+  const plugin = join(folder, 'plugin');
+  await cp(pluginDir, plugin, { recursive: true });
+  const servers = [await startServer({ port: 0, storeDir, viewerDir, plugin })];
+  const browser = await chromium.launch({ executablePath: chromiumPath!, headless: true, args: [...VIEWER_CHROMIUM_ARGS, ...args] });
   const foreignRequests: string[] = [];
   return {
     url: servers[0].url,
     storeDir,
+    pluginDir: plugin,
     browser,
     foreignRequests,
-    async openPage(url = servers[0].url) {
-      const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+    async openPage(url = servers[0].url, context) {
+      const page = await (context ? context.newPage() : browser.newPage({ viewport: { width: 1280, height: 720 } }));
       page.setDefaultTimeout(120_000);
       page.on('request', request => {
         const { protocol, origin } = new URL(request.url());
@@ -54,20 +65,23 @@ export async function openViewerSite(): Promise<ViewerSite> {
       });
       return page;
     },
+    async addImages(images) {
+      for (const { file } of images) await servers[0].store!.add(file);
+    },
     async withoutIsolation() {
-      const server = await startServer({ port: 0, storeDir, viewerDir, isolation: false });
+      const server = await startServer({ port: 0, storeDir, viewerDir, plugin, isolation: false });
       servers.push(server);
       return server.url;
     },
     async withPacs(pacs) {
-      const server = await startServer({ port: 0, viewerDir, pacs });
+      const server = await startServer({ port: 0, viewerDir, plugin, pacs });
       servers.push(server);
       return server.url;
     },
     async close() {
       await browser.close();
       for (const server of servers) await server.close();
-      await rm(storeDir, { recursive: true, force: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -154,7 +154,7 @@ export class ChromosomeCountService {
     const { core, tools, layer, tracking, subscriptions } = viewer;
     this.runs.cancel();
     core.eventTarget.removeEventListener(tools.Enums.Events.TOOL_ACTIVATED, this.boxes.toolActivated);
-    void this.work.storeNow();
+    this.work.leave();
     for (const subscription of subscriptions) subscription.unsubscribe();
     tracking.dispose();
     layer.dispose();

@@ -2,6 +2,7 @@
 import { storeSettings } from './countSettings.ts';
 import type { OpenCase } from './OpenCase.ts';
 import { messageOf, type ServiceContext } from './serviceContext.ts';
+import { StudyClaim } from './studyClaim.ts';
 import { createWorkStore, type StoredWork } from './workStore.ts';
 
 const AUTOSAVE_DELAY_MS = 500;
@@ -10,7 +11,10 @@ export class UnsavedWork {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
   readonly #store = createWorkStore();
+  readonly #claim = new StudyClaim();
   #autosave: ReturnType<typeof setTimeout> | undefined;
+  /** The reader has been told that the browser stores nothing. */
+  #isRefusalTold = false;
 
   constructor(context: ServiceContext, openCase: OpenCase) {
     this.#context = context;
@@ -32,22 +36,43 @@ export class UnsavedWork {
     const { caseState, hasUnsavedWork, settings, restorable } = this.#context.store.state;
     clearTimeout(this.#autosave);
     // An offer that is still open must not be overwritten by what came after it.
-    if (!caseState || !hasUnsavedWork || !settings.keepUnsavedWork || restorable) return;
+    if (!caseState || !hasUnsavedWork || !settings.keepUnsavedWork || restorable || !this.#claim.isHeld) return;
     try {
       await this.#store.store(caseState);
+      this.#isRefusalTold = false;
     } catch (error) {
-      this.#context.notify('warning', 'Unsaved work is not kept', `The browser refused to store it (${messageOf(error)}). Save to the PACS before you leave.`);
-      this.keep(false);
+      // The next change is stored again, since space may have been made; once is enough to be told.
+      if (!this.#isRefusalTold) this.#tellNotKept(`The browser refused to store it (${messageOf(error)}).`);
+      this.#isRefusalTold = true;
     }
   }
 
-  /** Offers back what an earlier session left. */
+  #tellNotKept(why: string): void {
+    this.#context.notify('warning', 'Unsaved work is not kept', `${why} Save to the PACS before you leave.`);
+  }
+
+  /** The study is left: its work is stored, then another tab may keep it. */
+  leave(): void {
+    void this.storeNow();
+    this.#claim.release();
+    this.#isRefusalTold = false;
+  }
+
+  /** Offers back what an earlier session left, unless another tab has the study open and keeps its work. */
   async offer(studyInstanceUID: string): Promise<void> {
+    const isHeld = await this.#claim.take(studyInstanceUID, () => void this.#offerStored(studyInstanceUID));
+    if (isHeld) await this.#offerStored(studyInstanceUID);
+    else this.#tellNotKept('This study is open in another tab of this browser, which keeps its own work.');
+  }
+
+  async #offerStored(studyInstanceUID: string): Promise<void> {
     const { store, viewer } = this.#context;
     if (!store.state.settings.keepUnsavedWork) return;
     try {
       const stored = await this.#store.load(studyInstanceUID);
-      if (stored && this.#context.viewer === viewer && this.#openCase.state?.studyInstanceUID === studyInstanceUID) store.set({ restorable: stored });
+      if (this.#context.viewer !== viewer || this.#openCase.state?.studyInstanceUID !== studyInstanceUID) return;
+      if (stored) store.set({ restorable: stored });
+      else await this.storeNow();
     } catch (error) {
       console.warn('Chromosome count: unsaved work cannot be kept in this browser', error);
     }
@@ -68,6 +93,7 @@ export class UnsavedWork {
 
   remove(studyInstanceUID: string): void {
     clearTimeout(this.#autosave);
+    if (!this.#claim.isHeld) return;
     this.#store.remove(studyInstanceUID).catch(error => console.warn('Chromosome count: kept work could not be removed', error));
   }
 
