@@ -14,6 +14,7 @@ export interface CaseHeader {
   readonly studyDate: string;
   readonly studyDescription: string;
   readonly institution: string;
+  /** All that the images name, separated by commas. */
   readonly specimenIdentifier: string;
   readonly containerIdentifier: string;
 }
@@ -25,9 +26,15 @@ function isoDate(value: unknown): string {
   return /^\d{8}$/.test(date) ? `${date.slice(0, 4)}-${date.slice(4, 6)}-${date.slice(6)}` : date;
 }
 
-/** The header of the naturalised attributes of any image of the study; what is not there is an empty string. */
-export function caseHeader(study: Readonly<Dataset>): CaseHeader {
-  const specimen = specimenOf(study);
+const listed = (values: readonly (string | undefined)[]): string => [...new Set(values.filter(Boolean))].join(', ');
+
+/**
+ * The header of a study; what is not there is an empty string.
+ * @param study Naturalised attributes of any of its images.
+ * @param images Those of all images, for their specimens; default `study` alone.
+ */
+export function caseHeader(study: Readonly<Dataset>, images: readonly Readonly<Dataset>[] = [study]): CaseHeader {
+  const specimens = images.map(specimenOf);
   return {
     patientName: personNameText(study.PatientName),
     patientID: text(study.PatientID),
@@ -37,7 +44,7 @@ export function caseHeader(study: Readonly<Dataset>): CaseHeader {
     studyDate: isoDate(study.StudyDate),
     studyDescription: text(study.StudyDescription),
     institution: text(study.InstitutionName),
-    specimenIdentifier: specimen?.identifier ?? '',
-    containerIdentifier: specimen?.containerIdentifier ?? '',
+    specimenIdentifier: listed(specimens.map(specimen => specimen?.identifier)),
+    containerIdentifier: listed(specimens.map(specimen => specimen?.containerIdentifier)),
   };
 }

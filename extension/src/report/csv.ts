@@ -37,7 +37,7 @@ function cellRows(state: CaseState, header: CaseHeader): Row[] {
   return state.cells.map((cell) => ({
     ...headerRow(state, header),
     Cell: cell.cellNumber,
-    Slide: cell.slide ?? header.containerIdentifier,
+    Slide: cell.slide ?? '',
     Culture: cell.culture ?? '',
     Colony: cell.colony ?? '',
     X: cell.coordinates?.x ?? null,

@@ -4,6 +4,7 @@
  * Saving
  *   const dataset = await writeReport(state, {
  *     study,        // naturalised attributes of any image of the study (the host's instance metadata)
+ *     images,       // those of all of them, for specimens and modalities
  *     observer: { name, organization? },   // leave out when nobody looked
  *     device: { uid, manufacturer, modelName, serialNumber, softwareVersion },
  *     predecessor,  // asPredecessor(document) of the report that was open or saved last; leave out for the first one
@@ -29,7 +30,7 @@
  *   worklistText(state) → "46, 20 cells, checked"; it is also in the Series Description, so that
  *   worklistTextOfSeries(SeriesDescription) gives it from a series query without loading the report.
  *   cellsCsv([{ state, header }]), casesCsv(…), jsonReport(state, header), printPage(state, header, { thumbnails })
- *   with header = caseHeader(study) give strings; the CSV begins with its byte order mark.
+ *   with header = caseHeader(study, images) give strings; the CSV begins with its byte order mark.
  *   secondaryCapture({ rows, columns, pixels }, { study, device, source }) → dataset of a picture with its boxes (true
  *   colour Secondary Capture); encodeReport(dataset) → file, stored as above.
  */
@@ -43,8 +44,8 @@ export type { CapturedImage } from './secondaryCapture.ts';
 export { encodeReport } from './encodeReport.ts';
 export { documentFlags } from './documentFlags.ts';
 export type { DocumentFlags } from './documentFlags.ts';
-export { specimenOf } from './specimen.ts';
-export type { Specimen } from './specimen.ts';
+export { specimenOf, studySpecimens } from './specimen.ts';
+export type { Specimen, StudySpecimens } from './specimen.ts';
 export { ReportError } from './errors.ts';
 export type { ReportErrorCode } from './errors.ts';
 export { newUID } from './valueRepresentation.ts';

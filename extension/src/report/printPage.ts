@@ -79,12 +79,12 @@ function place({ slide, culture, colony, coordinates }: Cell): string {
 
 const signed = (by: Cell['reviewedBy'], at: string | undefined) => (by ? `${by.name}${at ? ` ${at.slice(0, 10)}` : ''}` : '');
 
-function cellTable(cells: readonly Cell[], header: CaseHeader): string {
+function cellTable(cells: readonly Cell[]): string {
   const columns = ['Cell', 'Slide, culture, coordinates', 'Count', 'AI', 'Reader', 'Checker', 'State', 'Reviewed', 'Checked'];
   const rows = cells.map((cell) => {
     const reason = cell.exclusion && `: ${REASON_WORDS[cell.exclusion.reason]}${cell.exclusion.text ? ` (${cell.exclusion.text})` : ''}`;
     const number = (value: number | undefined) => `<td class="number">${value ?? ''}</td>`;
-    return `<tr><th scope="row">${cell.cellNumber}</th><td>${escape(place(cell) || header.containerIdentifier)}</td>${number(hasCount(cell) ? countOf(cell) : undefined)}${number(cell.aiRun?.count)}${number(cell.readerCount)}${number(cell.checkerCount)}<td>${escape(STATE_WORDS[cell.state])}${escape(reason)}</td><td>${escape(signed(cell.reviewedBy, cell.reviewedAt))}</td><td>${escape(signed(cell.checkedBy, cell.checkedAt))}</td></tr>`;
+    return `<tr><th scope="row">${cell.cellNumber}</th><td>${escape(place(cell))}</td>${number(hasCount(cell) ? countOf(cell) : undefined)}${number(cell.aiRun?.count)}${number(cell.readerCount)}${number(cell.checkerCount)}<td>${escape(STATE_WORDS[cell.state])}${escape(reason)}</td><td>${escape(signed(cell.reviewedBy, cell.reviewedAt))}</td><td>${escape(signed(cell.checkedBy, cell.checkedAt))}</td></tr>`;
   });
   return `<table><thead><tr>${columns.map((column) => `<th scope="col">${column}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }
@@ -184,7 +184,7 @@ ${actions ? `<ul>${actions}</ul>` : ''}
 <h2>Distribution of counts</h2>
 ${distributionChart(summary.distribution)}
 <h2>Table of cells</h2>
-${cellTable(state.cells, header)}
+${cellTable(state.cells)}
 ${thumbnailFigures(state.cells, thumbnails)}
 <p>Model: ${escape(models(state.cells))}</p>
 <div class="signatures">${signatures.map((line) => `<p>${escape(line)}</p>`).join('')}</div>

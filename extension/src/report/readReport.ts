@@ -25,6 +25,7 @@ export interface ReportDocument {
   readonly seriesInstanceUID: string;
   readonly sopInstanceUID: string;
   readonly sopClassUID: string;
+  readonly seriesNumber: number;
   readonly seriesDescription: string;
   /** Content Date and Time, "YYYYMMDD" and "HHMMSS.ffffff". */
   readonly contentDate: string;
@@ -112,6 +113,7 @@ export function reportDocument(dataset: Readonly<Dataset>): ReportDocument {
     seriesInstanceUID: string(dataset.SeriesInstanceUID),
     sopInstanceUID: string(dataset.SOPInstanceUID),
     sopClassUID: string(dataset.SOPClassUID),
+    seriesNumber: Number(string(dataset.SeriesNumber)) || 0,
     seriesDescription: string(dataset.SeriesDescription),
     contentDate: string(dataset.ContentDate),
     contentTime: string(dataset.ContentTime),
@@ -126,8 +128,8 @@ export function reportDocument(dataset: Readonly<Dataset>): ReportDocument {
 }
 
 /** The reference that a later report makes to this one. */
-export function asPredecessor({ studyInstanceUID, seriesInstanceUID, sopClassUID, sopInstanceUID }: ReportDocument): Predecessor {
-  return { studyInstanceUID, seriesInstanceUID, sopClassUID, sopInstanceUID };
+export function asPredecessor({ studyInstanceUID, seriesInstanceUID, sopClassUID, sopInstanceUID, seriesNumber }: ReportDocument): Predecessor {
+  return { studyInstanceUID, seriesInstanceUID, sopClassUID, sopInstanceUID, seriesNumber };
 }
 
 /** True for a report with our case record. Needs the content, not only the answer of a query. */

@@ -21,8 +21,8 @@ import type { ContentItem, ImageReference, RelationshipType } from './contentIte
 import { ReportError } from './errors.ts';
 import { equipment, patientAndStudy, textValue } from './modules.ts';
 import type { Dataset, ObserverDevice } from './modules.ts';
-import { specimenOf } from './specimen.ts';
-import type { Specimen } from './specimen.ts';
+import { studySpecimens } from './specimen.ts';
+import type { Specimen, StudySpecimens } from './specimen.ts';
 import { RESEARCH_USE } from './statements.ts';
 import { SERIES_DESCRIPTION, worklistText } from './worklist.ts';
 import { documentFlags } from './documentFlags.ts';
@@ -42,6 +42,7 @@ export interface Predecessor {
   readonly seriesInstanceUID: string;
   readonly sopClassUID: string;
   readonly sopInstanceUID: string;
+  readonly seriesNumber?: number;
 }
 
 export interface Observer {
@@ -52,17 +53,15 @@ export interface Observer {
 export interface ReportContext {
   /** Naturalised patient and study attributes: any image of the study will do; only those two modules are copied. */
   readonly study: Readonly<Dataset>;
+  /** Naturalised attributes of the images, for their specimens and modalities; default `study` alone. */
+  readonly images?: readonly Readonly<Dataset>[];
   /** Who saves the report; absent when a program does, unattended. */
   readonly observer?: Observer;
   readonly device: ObserverDevice;
-  /** Default: the specimen of `study`, where it describes exactly one. */
-  readonly specimen?: Specimen;
-  /** Modality of the images by Series Instance UID; default the modality of `study`, else GM. */
-  readonly modalities?: ReadonlyMap<string, string>;
   readonly predecessor?: Predecessor;
   /** Default: a new series. Give the predecessor's to keep the reports of a study together. */
   readonly seriesInstanceUID?: string;
-  /** 1 or more; default 9900. */
+  /** 1 or more; default 9900, or one more than the predecessor's, so that the newest report has the highest number. */
   readonly seriesNumber?: number;
   /** 1 or more; default 1. */
   readonly instanceNumber?: number;
@@ -120,15 +119,18 @@ function coordinatesText({ coordinates }: Cell): string {
 
 const present = <T>(items: readonly (T | null | undefined | false | '')[]): T[] => items.filter(Boolean) as T[];
 
-function cellGroup(cell: Cell, live: readonly Chromosome[], reference: ImageReference): ContentItem {
+function cellGroup(cell: Cell, live: readonly Chromosome[], reference: ImageReference, { subject, byImage }: StudySpecimens): ContentItem {
   const counted = cell.state !== 'notCounted' && cell.state !== 'excluded';
   const count = (concept: Code, value: number | undefined) =>
     value === undefined ? null : number(concept, value, UNIT.chromosomes);
+  // Where the whole report is about one specimen, it is named once, at the top.
+  const specimenIdentifier = subject ? undefined : byImage.get(cell.imageRef.sopInstanceUID)?.identifier;
   return container(
     DCM.measurementGroup,
     present([
       text(DCM.trackingIdentifier, `Cell ${cell.cellNumber}`, { relationship: 'HAS OBS CONTEXT' }),
       uidReference(DCM.trackingUniqueIdentifier, trackingUID(cell.id), { relationship: 'HAS OBS CONTEXT' }),
+      specimenIdentifier && text(DCM.specimenIdentifier, specimenIdentifier, { relationship: 'HAS OBS CONTEXT' }),
       code(DCM.finding, SCT.cell),
       // Once per cell, like the algorithm: optional in TID 1410, and 0.2 MB if every chromosome repeated it.
       code(DCM.geometricPurpose, SCT.boundedBy, { relationship: 'HAS CONCEPT MOD' }),
@@ -276,6 +278,12 @@ function statements(state: CaseState): ContentItem {
   );
 }
 
+/** Where our series begin, behind those of images and of other programs. */
+const FIRST_SERIES_NUMBER = 9900;
+/** IS has no more than 12 characters; the number of a foreign predecessor may be anything. */
+const seriesNumberAfter = (predecessor: Predecessor | undefined): number =>
+  Math.min(Math.max(FIRST_SERIES_NUMBER, (predecessor?.seriesNumber ?? 0) + 1), 999_999_999);
+
 function predecessorDocuments({ studyInstanceUID, seriesInstanceUID, sopClassUID, sopInstanceUID }: Predecessor) {
   return {
     PredecessorDocumentsSequence: [
@@ -307,7 +315,7 @@ function predecessorDocuments({ studyInstanceUID, seriesInstanceUID, sopClassUID
  * @throws DOMException AbortError, or the signal's own reason
  */
 export async function writeReport(state: CaseState, context: ReportContext): Promise<Dataset> {
-  const { study, observer, device, now = new Date(), createUID = newUID, pause = nextTask, signal } = context;
+  const { study, images = [study], observer, device, now = new Date(), createUID = newUID, pause = nextTask, signal } = context;
   const { cells, studyInstanceUID } = state;
   if (cells.length === 0) throw new ReportError('emptyCase', 'A report must have at least one cell, got a case without cells');
   if (study.StudyInstanceUID !== studyInstanceUID) {
@@ -315,19 +323,20 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
   }
 
   const framed = framedInstances(cells);
+  const specimens = studySpecimens(images);
   const groups: ContentItem[] = [];
   for (const cell of cells) {
     signal?.throwIfAborted();
     const live = liveChromosomes(cell);
     const reference = imageReference(cell, framed);
-    groups.push(cellGroup(cell, live, reference));
+    groups.push(cellGroup(cell, live, reference, specimens));
     live.forEach((chromosome, index) => groups.push(chromosomeGroup(cell, chromosome, index + 1, reference)));
     await pause();
   }
 
   const { verifiers, ...flags } = documentFlags(state);
   const organization = shortText('LO', observer?.organization ?? textValue(study.InstitutionName) ?? '') || 'not stated';
-  const specimen = context.specimen ?? specimenOf(study);
+  const modalities = new Map(images.map((image) => [textValue(image.SeriesInstanceUID), textValue(image.Modality)]));
   const modality = textValue(study.Modality) ?? 'GM';
   const record = await caseRecord(state, pause);
   await pause();
@@ -338,9 +347,9 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
     // The one who saves; verifiers are in Verifying Observer Sequence, and template validators allow one person here.
     ...(observer ? personObserver(observer) : []),
     ...deviceObserver(device),
-    ...(specimen ? specimenSubject(specimen) : []),
+    ...(specimens.subject ? specimenSubject(specimens.subject) : []),
     code(DCM.procedureReported, SCT.imagingProcedure, { relationship: 'HAS CONCEPT MOD' }),
-    imageLibrary(cells, (series) => context.modalities?.get(series) ?? modality),
+    imageLibrary(cells, (series) => modalities.get(series) ?? modality),
     container(DCM.imagingMeasurements, groups),
     derivedMeasurements(state),
     statements(state),
@@ -365,7 +374,7 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
 
     Modality: 'SR',
     SeriesInstanceUID: context.seriesInstanceUID ? uid('Series Instance UID', context.seriesInstanceUID) : createUID(),
-    SeriesNumber: context.seriesNumber ?? 9900,
+    SeriesNumber: context.seriesNumber ?? seriesNumberAfter(context.predecessor),
     SeriesDate: dicomDate(now),
     SeriesTime: dicomTime(now),
     // Archives answer series queries with it: a worklist can show the result without reading the report. In a series

@@ -23,11 +23,10 @@ export async function writeStudyReport(instances: readonly CountedInstance[], de
   const inOrder = [...instances].sort((a, b) =>
     order(a, 'SeriesNumber') - order(b, 'SeriesNumber') || order(a, 'InstanceNumber') - order(b, 'InstanceNumber') || (text(a, 'SOPInstanceUID') < text(b, 'SOPInstanceUID') ? -1 : 1));
   const study = inOrder[0].attributes;
-  const modalities = new Map(inOrder.map((instance) => [text(instance, 'SeriesInstanceUID'), text(instance, 'Modality') || 'GM']));
   const dataset = await writeReport(countedCase(inOrder, description, now.toISOString()), {
     study,
     device: { uid: deviceUid, name: softwareName, manufacturer: softwareName, modelName: description.modelId, serialNumber: description.modelSha256.slice(0, 16), softwareVersion },
-    modalities,
+    images: inOrder.map(({ attributes }) => attributes),
     now,
   });
   return { file: new Uint8Array(await encodeReport(dataset)), sopInstanceUid: String(dataset.SOPInstanceUID) };
