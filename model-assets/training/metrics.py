@@ -134,7 +134,8 @@ def log_average_miss_rate(matches: list[Match]) -> float:
     tp, fp = _ranked(matches)
     fppi = fp / len(matches)
     miss = 1 - tp / truths
-    rates = [miss[fppi <= limit].min(initial=1.0) for limit in FPPI]
+    # numpy's 10^-1 is below 0.1: a point that is reached exactly must count.
+    rates = [miss[fppi <= limit * (1 + 1e-9)].min(initial=1.0) for limit in FPPI]
     return float(np.exp(np.log(np.maximum(rates, MISS_FLOOR)).mean()))
 
 

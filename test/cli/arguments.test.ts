@@ -54,7 +54,7 @@ test('help names every option', () => {
   expect(parse('--help')).toBeNull();
   expect(parseEvaluateArguments(['-h'], '/model')).toBeNull();
   for (const option of ['format', 'out', 'store', 'resume', 'shard', 'nms', 'score', 'model', 'provider', 'jobs', 'header', 'timeout', 'quiet']) expect(countHelp).toContain(`--${option}`);
-  for (const option of ['truth', 'json', 'report', 'nms', 'score']) expect(evaluateHelp).toContain(`--${option}`);
+  for (const option of ['truth', 'json', 'report', 'detections', 'nms', 'score']) expect(evaluateHelp).toContain(`--${option}`);
 });
 
 test('evaluate needs a truth and pictures on this machine', () => {

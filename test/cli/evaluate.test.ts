@@ -32,8 +32,14 @@ async function ownTruth() {
 
 test('a truth that is what was counted gives full marks; a chromosome less costs an image', async () => {
   const { folder, truth, annotations, write } = await ownTruth();
-  const full = await run('evaluate', '--truth', truth, folder, '--json', '--quiet');
+  const results = join(folder, 'results.json');
+  const full = await run('evaluate', '--truth', truth, folder, '--json', '--quiet', '--detections', results);
   expect(full.code).toBe(0);
+  // Down to the candidate floor: more than were counted, and each belongs to an image of the truth.
+  const ranked = JSON.parse(await readFile(results, 'utf8')) as { image_id: number; bbox: number[]; score: number }[];
+  expect(ranked.length).toBeGreaterThan(annotations.length);
+  expect(new Set(ranked.map(({ image_id: id }) => id))).toEqual(new Set([1, 2]));
+  for (const { bbox: [x, y, w, h] } of ranked) expect(Math.min(x, y, w, h, width - x - w, height - y - h)).toBeGreaterThan(-0.001);
   expect(JSON.parse(full.stdout)).toMatchObject({
     images: 2, truths: annotations.length, wcr: 1, aer: 0, f1: 1, countMae: 0, countExact: 1, falsePositives: 0, suppression: 'eg', provider: 'cpu',
   });

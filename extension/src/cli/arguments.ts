@@ -39,6 +39,8 @@ export interface EvaluateArguments {
   readonly truth: string;
   readonly json: boolean;
   readonly report?: string;
+  /** File for the ranked boxes. */
+  readonly detections?: string;
   readonly quiet: boolean;
   readonly detection: DetectionArguments;
 }
@@ -87,6 +89,8 @@ export const evaluateHelp = `Measures the detector against marked images. ${noti
   --truth <file>          COCO JSON: images (file_name), annotations (bbox: x, y, width, height)
   --json                  the figures as JSON on stdout instead of a table
   --report <folder>       writes index.html with a picture of each image that was not wholly right
+  --detections <file>     writes the ranked boxes, unrounded, as COCO results
+                          (image_id, category_id 1, bbox, score), for other tools
 ${detectionHelp}
 
 Exit code: 0 every image of the truth was evaluated, 1 some were missing or failed, 2 wrong
@@ -149,6 +153,7 @@ export function parseEvaluateArguments(argv: readonly string[], shippedModel: st
     truth: { type: 'string' },
     json: { type: 'boolean' },
     report: { type: 'string' },
+    detections: { type: 'string' },
   });
   if (values.help) return null;
   if (values.truth === undefined) throw new UsageError('expected --truth <COCO json>');
@@ -159,6 +164,7 @@ export function parseEvaluateArguments(argv: readonly string[], shippedModel: st
     truth: values.truth,
     json: values.json ?? false,
     ...(values.report !== undefined && { report: values.report }),
+    ...(values.detections !== undefined && { detections: values.detections }),
     quiet: values.quiet ?? false,
     detection: detectionArguments(values, shippedModel),
   };

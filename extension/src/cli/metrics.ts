@@ -177,7 +177,8 @@ function averagePrecision({ truePositives, falsePositives, truths }: RankedCurve
 function logAverageMissRate({ truePositives, falsePositives, truths }: RankedCurve, numImages: number): number {
   if (truths === 0) return NaN;
   const logs = fppiPoints.map((point) => {
-    const last = falsePositives.filter((count) => count / numImages <= point).length - 1;
+    // A point that is reached exactly counts, however 10^-1 was rounded.
+    const last = falsePositives.filter((count) => count / numImages <= point * (1 + 1e-9)).length - 1;
     return Math.log(Math.max(missRateFloor, 1 - (truePositives[last] ?? 0) / truths));
   });
   return Math.exp(logs.reduce((a, b) => a + b, 0) / logs.length);

@@ -3,7 +3,7 @@ import { countInOrder } from './detection/countInOrder.ts';
 import { DetectorPool } from './detection/detectorPool.ts';
 import type { FrameResult } from './detection/protocol.ts';
 import { FatalError, messageOf } from './errors.ts';
-import { baseName, readTruth } from './evaluation/coco.ts';
+import { baseName, readTruth, writeCocoResults } from './evaluation/coco.ts';
 import { FailureGallery } from './evaluation/gallery.ts';
 import { metricsTable } from './evaluation/metricsTable.ts';
 import { exitCode } from './exitCode.ts';
@@ -57,6 +57,7 @@ export async function runEvaluate(args: EvaluateArguments, { entry, signal }: { 
     const conditions = { model: `${description.modelId}@${description.modelVersion}`, suppression: description.method, threshold: String(threshold), provider: description.provider };
     const table = metricsTable(metrics, conditions);
     await writeStandardOutput(args.json ? `${JSON.stringify({ ...conditions, threshold, modelSha256: description.modelSha256, ...metrics })}\n` : table);
+    if (args.detections !== undefined) await writeCocoResults(args.detections, evaluated, truth);
     if (gallery) progress.note(`failures: ${await gallery.finish(table)}`);
     const missing = [...truth.boxesOf.keys()].filter((name) => !evaluated.has(name));
     if (missing.length > 0) progress.note(`${missing.length} of ${truth.boxesOf.size} images of the truth were not evaluated: ${missing.slice(0, 3).join(', ')}${missing.length > 3 ? ', …' : ''}`);
