@@ -59,6 +59,15 @@ test.each([
   expect(numLoads()).toBe(0);
 });
 
+test.each([
+  ['an empty frame', 0, 0, 0],
+  ['another size', 30, 32, 30 * 32],
+  ['half of the values', 40, 32, 40 * 16],
+])('a decoder that hands on %s of a broken codestream is not believed', async (_, columns, rows, length) => {
+  const image = { rows, columns, getPixelData: () => new Uint8Array(length) };
+  await expect(readImage(decoded(image, { columns: width, rows: height }), 'id')).rejects.toThrow('the stored image is damaged');
+});
+
 test('a store that answers 404 is named in the reader’s words', async () => {
   const { core } = host({ load: () => Promise.reject({ error: { request: { status: 404 } } }) });
   await expect(readImage(core, 'id')).rejects.toThrow('the image store answered 404');

@@ -173,7 +173,7 @@ export class DetectorClient {
         if (this.#isDisposed) throw disposedError();
         if (signal?.aborted) {
           this.#abandon(connection);
-          this.#restart('Stopped');
+          this.#restart('loading', 'Stopped');
           throw error;
         }
         if (!isProviderFailure(error)) {
@@ -184,7 +184,7 @@ export class DetectorClient {
         this.#demote(connection, error);
         if (attempt === 2) {
           // Twice on two workers: it may well be this frame, so the next one finds the detector ready.
-          this.#restart(error.message);
+          this.#restart('recovering', error.message);
           throw error;
         }
       } finally {
@@ -197,7 +197,7 @@ export class DetectorClient {
     for (;;) {
       const connection = new WorkerConnection(this.#options.workerUrl, (error) => {
         this.#demote(connection, error);
-        this.#restart(error.message);
+        this.#restart('recovering', error.message);
       });
       this.#connection = connection;
       this.#level = null;
@@ -251,9 +251,9 @@ export class DetectorClient {
   }
 
   /** In the background, so that the next frame does not wait; a failure stands in the status. */
-  #restart(message: string): void {
+  #restart(state: 'loading' | 'recovering', why: string): void {
     if (this.#isDisposed) return;
-    this.#setStatus({ state: 'recovering', message: `${message}; the detector is started again` });
+    this.#setStatus({ state, message: `${why}; the detector is started again` });
     this.ready().catch(() => undefined);
   }
 

@@ -38,7 +38,13 @@ export async function readImage(core: Core, imageId: string, { signal, silenceTi
   const image = await loadImage(core, imageId, silenceTimeoutMs, signal);
   const { rows: height, columns: width } = image;
   const data = image.getPixelData();
-  const samplesPerPixel = Math.round(data.length / (width * height));
+  const samplesPerPixel = data.length / (width * height);
+  const { columns = width, rows = height } = pixelModule ?? {};
+  // A decoder that gives up on a broken codestream may hand on an empty frame without a word.
+  if (width !== columns || height !== rows || !Number.isInteger(samplesPerPixel)) {
+    const got = `${width}×${height} px with ${data.length} values`;
+    throw new Error(`The image could not be decoded: expected ${columns}×${rows} px as in its header, got ${got}; the stored image is damaged`);
+  }
   // The decoder has turned colour of any coding into RGB by now, so the stored interpretation counts for gray only.
   if (samplesPerPixel !== 1) return { width, height, data, samplesPerPixel };
   return {
