@@ -37,8 +37,8 @@ declare global {
 
 export const chromiumPath = findChromium();
 
-/** @param options.args further arguments of the browser */
-export async function openViewerSite({ args = [] }: { args?: readonly string[] } = {}): Promise<ViewerSite> {
+/** @param options.args further arguments of the browser  @param options.sample whether the store holds the sample studies */
+export async function openViewerSite({ args = [], sample = true }: { args?: readonly string[]; sample?: boolean } = {}): Promise<ViewerSite> {
   const isBuilt = await stat(join(pluginDir, 'extension.mjs')).then(() => true, () => false);
   if (!isBuilt) await build({ plugin: true, cli: false });
   const viewerDir = await fetchViewer({ cacheDir });
@@ -47,7 +47,7 @@ export async function openViewerSite({ args = [] }: { args?: readonly string[] }
   // A copy, so that neither a build beside the test nor a test that damages a file is in the other's way.
   const plugin = join(folder, 'plugin');
   await cp(pluginDir, plugin, { recursive: true });
-  const servers = [await startServer({ port: 0, storeDir, viewerDir, plugin })];
+  const servers = [await startServer({ port: 0, storeDir, viewerDir, plugin, sample })];
   const browser = await chromium.launch({ executablePath: chromiumPath!, headless: true, args: [...VIEWER_CHROMIUM_ARGS, ...args] });
   const foreignRequests: string[] = [];
   return {
@@ -69,7 +69,7 @@ export async function openViewerSite({ args = [] }: { args?: readonly string[] }
       for (const { file } of images) await servers[0].store!.add(file);
     },
     async withoutIsolation() {
-      const server = await startServer({ port: 0, storeDir, viewerDir, plugin, isolation: false });
+      const server = await startServer({ port: 0, storeDir, viewerDir, plugin, sample, isolation: false });
       servers.push(server);
       return server.url;
     },

@@ -46,7 +46,16 @@ function Content() {
           </div>
           <Tabs tab={tab} onChange={setTab} />
           <div className="cc-body" role="tabpanel" id={`cc-panel-${tab}`} aria-labelledby={`cc-tab-${tab}`} tabIndex={tab === 'cells' ? undefined : 0}>
-            {tab === 'cells' && <CellList />}
+            {tab === 'cells' && (
+              <>
+                <CellList />
+                {state.declined.map(sentence => (
+                  <p key={sentence} className="cc-declined cc-dim cc-small">
+                    {sentence}
+                  </p>
+                ))}
+              </>
+            )}
             {tab === 'summary' && <SummaryTab />}
             {tab === 'settings' && <SettingsTab />}
           </div>

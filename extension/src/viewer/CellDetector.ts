@@ -47,7 +47,12 @@ export class CellDetector {
     });
     this.#client = client;
     client.onStatus(status => {
-      if (this.#client === client) store.set({ detector: detectorState(status) });
+      if (this.#client !== client) return;
+      // A hang, a crash, a lost device: the counts go on, but the reader is to know where they come from now.
+      if (status.state === 'recovering' && store.state.detector.message !== status.message) {
+        this.#context.notify('warning', 'The detector is started again', status.message);
+      }
+      store.set({ detector: detectorState(status) });
     });
     client.ready().then(
       () => {

@@ -1,0 +1,339 @@
+/** Bad images, bad stores, bad luck: a clear message in place, the other cells unaffected, nothing lost. */
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Page, Route, Worker } from 'playwright-core';
+import {
+  evenField, goodCell, wholeSlide, withBrokenCodestream, withoutPixelData, type TestImage,
+} from './troubleImages.ts';
+import { chromiumPath, openStudy, openViewerSite, studyOf, untilImageIsShown, untilReady, type ViewerSite } from './viewerSite.ts';
+
+if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so trouble was not provoked in the viewer');
+const inBrowser = chromiumPath ? describe : describe.skip;
+
+jest.setTimeout(900_000);
+
+interface Outcome {
+  cellId: string;
+  state: string;
+  count: number;
+  error: string | null;
+}
+
+const outcomes = (page: Page): Promise<Outcome[]> =>
+  page.evaluate(() => {
+    const { caseState, cellErrors } = window.services.chromosomeCountService.getState();
+    return caseState!.cells.map(({ id, state, chromosomes }) => ({
+      cellId: id,
+      state,
+      count: chromosomes.filter(({ status }) => status !== 'removed').length,
+      error: cellErrors.get(id) ?? null,
+    }));
+  });
+
+const countAll = (page: Page) => page.getByRole('button', { name: /^Count all/ }).click();
+const untilRunEnds = (page: Page) => page.waitForFunction(() => window.services.chromosomeCountService.getState().run === null, null, { timeout: 600_000 });
+const untilNumDone = (page: Page, numDone: number) =>
+  page.waitForFunction(expected => (window.services.chromosomeCountService.getState().run?.numDone ?? 0) >= expected, numDone, { timeout: 600_000 });
+const panelText = (page: Page) => page.locator('.cc').innerText();
+const detectorWorker = (page: Page): Worker => page.workers().find(worker => worker.url().includes('detector.worker'))!;
+const isFrameOf = (sopInstanceUID: string) => (url: URL) => url.pathname.includes(`/instances/${sopInstanceUID}/frames/`);
+
+inBrowser('trouble in the stock viewer', () => {
+  let site: ViewerSite;
+  let page: Page;
+  /** What our own code threw on any page. */
+  const ownErrors: string[] = [];
+
+  const openPage = async (context?: Parameters<ViewerSite['openPage']>[1]) => {
+    const opened = await site.openPage(site.url, context);
+    opened.on('pageerror', ({ message, stack }) => {
+      if (stack?.includes('/plugins/chromosome-count/')) ownErrors.push(`${message}\n${stack}`);
+    });
+    return opened;
+  };
+  const addStudy = async (patientID: string, makers: readonly ((place: { patientID: string; instanceNumber: number }) => Promise<TestImage>)[]) => {
+    const images: TestImage[] = [];
+    for (const [i, make] of makers.entries()) images.push(await make({ patientID, instanceNumber: i + 1 }));
+    await site.addImages(images);
+    return images;
+  };
+  const goodStudy = (patientID: string, numCells: number) => addStudy(patientID, Array.from({ length: numCells }, () => goodCell));
+
+  beforeAll(async () => {
+    site = await openViewerSite({ sample: false, args: ['--enable-unsafe-webgpu'] });
+  });
+  afterAll(() => site?.close());
+  beforeEach(async () => {
+    page = await openPage();
+  });
+  afterEach(async () => {
+    await page.context().close();
+    expect(ownErrors).toEqual([]);
+  });
+
+  test('images that cannot be counted say why, the others are counted, a blank field has none', async () => {
+    const images = await addStudy('MIXED', [
+      goodCell,
+      place => evenField(place, 360, 360),
+      place => evenField(place, 16, 16),
+      place => evenField(place, 12_000, 9_000, 'jpeg'),
+      withoutPixelData,
+      withBrokenCodestream,
+      goodCell,
+      place => wholeSlide({ ...place, seriesNumber: 2 }),
+    ]);
+    await openStudy(page, site.url, 'MIXED');
+    const framesAskedFor: string[] = [];
+    page.on('request', request => void (request.url().includes('/frames/') && framesAskedFor.push(request.url())));
+    await countAll(page);
+    await untilRunEnds(page);
+    const cells = new Map((await outcomes(page)).map(outcome => [outcome.cellId, outcome]));
+    const of = (index: number) => cells.get(`${images[index].sopInstanceUID}:1`)!;
+    console.log(JSON.stringify([...cells.values()].map(({ state, count, error }) => ({ state, count, error })), null, 1));
+    for (const good of [0, 6]) expect(of(good)).toMatchObject({ state: 'counted', count: images[good].count, error: null });
+    expect(of(1)).toMatchObject({ state: 'counted', count: 0, error: null });
+    expect(of(2)).toMatchObject({ state: 'notCounted', error: expect.stringContaining('16×16 px; a metaphase needs at least 32 px') });
+    expect(of(3)).toMatchObject({ state: 'notCounted', error: expect.stringContaining('12000×9000 px') });
+    expect(of(4)).toMatchObject({ state: 'notCounted', error: expect.stringContaining('could not be read') });
+    expect(of(5)).toMatchObject({ state: 'notCounted', error: expect.stringContaining('the stored image is damaged') });
+    // A slide is no cell, and the panel says so.
+    expect(cells.size).toBe(7);
+    expect(await panelText(page)).toContain('Whole-slide images are not counted here');
+    // A frame that is too large by its header was never fetched for the count.
+    expect(framesAskedFor.filter(url => url.includes(images[3].sopInstanceUID))).toEqual([]);
+    // The message stands where the cell is.
+    await page.locator(`[data-cell-id="${images[2].sopInstanceUID}:1"]`).click();
+    await page.locator('.cc').getByText('a metaphase needs at least 32 px').first().waitFor();
+  });
+
+  test('a study of whole-slide images alone is declined with its reason', async () => {
+    await addStudy('SLIDES', [wholeSlide]);
+    await page.goto(`${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, 'SLIDES')}`);
+    await page.locator('.cc').getByText('Whole-slide images are not counted here').waitFor();
+  });
+
+  test('a store that refuses, loses, breaks or withholds a frame costs that cell alone; once it answers, so does the count', async () => {
+    const images = await goodStudy('STORE', 5);
+    const answers: readonly ((route: Route) => unknown)[] = [
+      route => route.fulfill({ status: 401 }),
+      route => route.fulfill({ status: 404 }),
+      route => route.fulfill({ status: 500 }),
+      // Never answered.
+      () => {},
+    ];
+    for (const [i, answer] of answers.entries()) await page.route(isFrameOf(images[i].sopInstanceUID), route => void answer(route));
+    await page.goto(`${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, 'STORE')}`);
+    await page.waitForSelector('.cc-dot.ready');
+    await countAll(page);
+    await untilRunEnds(page);
+    const errors = (await outcomes(page)).map(({ error }) => error);
+    expect(errors).toEqual([
+      expect.stringContaining('answered 401'),
+      expect.stringContaining('answered 404'),
+      expect.stringContaining('answered 500'),
+      expect.stringContaining('gave no sign for 30 s'),
+      null,
+    ]);
+    expect((await outcomes(page))[4]).toMatchObject({ state: 'counted', count: images[4].count });
+    await page.unrouteAll();
+    await countAll(page);
+    await untilRunEnds(page);
+    expect(await outcomes(page)).toEqual(images.map(({ count }) => expect.objectContaining({ state: 'counted', count, error: null })));
+  });
+
+  test('cancel ends the run at once, in a count and while the store is silent, and keeps what is done', async () => {
+    const images = await goodStudy('CANCEL', 6);
+    await page.route(isFrameOf(images[5].sopInstanceUID), () => {});
+    await openStudy(page, site.url, 'CANCEL');
+    await countAll(page);
+    await untilNumDone(page, 1);
+    const cancel = () =>
+      page.evaluate(async () => {
+        const service = window.services.chromosomeCountService;
+        const ended = new Promise<number>(resolve => {
+          const startedAt = performance.now();
+          const unsubscribe = service.subscribe(() => {
+            if (service.getState().run) return;
+            unsubscribe();
+            resolve(performance.now() - startedAt);
+          });
+        });
+        [...document.querySelectorAll<HTMLButtonElement>('.cc button')].find(({ textContent }) => textContent === 'Cancel')!.click();
+        return ended;
+      });
+    // The promise to the reader.
+    expect(await cancel()).toBeLessThan(1000);
+    const kept = await outcomes(page);
+    const numKept = kept.filter(({ state }) => state === 'counted').length;
+    expect(numKept).toBeGreaterThanOrEqual(1);
+    expect(numKept).toBeLessThan(6);
+    expect(kept.map(({ error }) => error).filter(Boolean)).toEqual([]);
+    // The rest is counted when asked again; the last image never comes.
+    await countAll(page);
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells.filter(({ state }) => state === 'counted').length === 5, null, { timeout: 600_000 });
+    expect(await cancel()).toBeLessThan(1000);
+    expect((await outcomes(page)).map(({ state }) => state)).toEqual([...Array(5).fill('counted'), 'notCounted']);
+  });
+
+  test('leaving the mode in the middle of a run keeps what is done', async () => {
+    const images = await goodStudy('LEAVE', 5);
+    await page.goto(site.url);
+    const open = async () => {
+      await page.getByText('SYNTHETIC LEAVE').first().click();
+      await page.getByText('Chromosome c', { exact: false }).first().click();
+    };
+    await open();
+    await untilReady(page);
+    await countAll(page);
+    await untilNumDone(page, 2);
+    const numCounted = (await outcomes(page)).filter(({ state }) => state === 'counted').length;
+    await page.goBack();
+    await page.getByText('SYNTHETIC LEAVE').first().waitFor();
+    expect(await page.evaluate(() => window.services.chromosomeCountService.getState().phase)).toBe('closed');
+    expect(detectorWorker(page)).toBeUndefined();
+    await open();
+    await page.getByRole('button', { name: 'Restore' }).click();
+    await untilReady(page);
+    const restored = await outcomes(page);
+    expect(restored.filter(({ state, count }, i) => state === 'counted' && count === images[i].count).length).toBeGreaterThanOrEqual(numCounted);
+    await countAll(page);
+    await untilRunEnds(page);
+    expect((await outcomes(page)).map(({ count }) => count)).toEqual(images.map(({ count }) => count));
+  });
+
+  test('two tabs of one study: the second one says so and does not touch the first one’s work', async () => {
+    const [image] = await goodStudy('TABS', 2);
+    const context = page.context();
+    await openStudy(page, site.url, 'TABS');
+    await countAll(page);
+    await untilRunEnds(page);
+    await page.waitForFunction(async () => (await indexedDB.databases()).some(({ name }) => name === 'chromosome-count'));
+    const second = await openPage(context);
+    await openStudy(second, site.url, 'TABS');
+    await second.waitForFunction(() => window.services.chromosomeCountService.getState().announcement.includes('open in another tab'));
+    expect(await second.evaluate(() => window.services.chromosomeCountService.getState().restorable)).toBeNull();
+    await second.getByRole('button', { name: 'Count this cell' }).click();
+    await untilRunEnds(second);
+    expect((await outcomes(second))[0]).toMatchObject({ state: 'counted', count: image.count });
+    // When the first tab is closed, the second one takes over, and offers what the first one left.
+    await page.close({ runBeforeUnload: false });
+    await second.getByRole('button', { name: 'Restore' }).click();
+    await second.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells.every(({ state }) => state === 'counted'));
+  });
+
+  test('where the browser stores nothing, the count goes on and the reader is told once', async () => {
+    const [image] = await goodStudy('STORAGE', 1);
+    await page.addInitScript(() => {
+      const refuse = () => {
+        throw new DOMException('blocked by the test', 'SecurityError');
+      };
+      Object.defineProperty(window, 'indexedDB', { get: () => ({ open: refuse, databases: refuse }) });
+      Object.defineProperty(window, 'caches', { get: refuse });
+      Storage.prototype.setItem = refuse;
+      Storage.prototype.getItem = refuse;
+    });
+    await openStudy(page, site.url, 'STORAGE');
+    await countAll(page);
+    await untilRunEnds(page);
+    expect(await outcomes(page)).toEqual([expect.objectContaining({ state: 'counted', count: image.count, error: null })]);
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().announcement.includes('The browser refused to store it'));
+    await page.getByText('Unsaved work is not kept').first().waitFor();
+  });
+
+  test('a full disk costs the caches alone', async () => {
+    const [image] = await goodStudy('FULL', 1);
+    const devtools = await page.context().newCDPSession(page);
+    await page.goto(site.url);
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin: new URL(site.url).origin, quotaSize: 1 });
+    await openStudy(page, site.url, 'FULL');
+    expect(await page.evaluate(() => window.services.chromosomeCountService.getState().detector.message)).toContain('could not be kept in this browser');
+    await countAll(page);
+    await untilRunEnds(page);
+    expect(await outcomes(page)).toEqual([expect.objectContaining({ state: 'counted', count: image.count, error: null })]);
+  });
+
+  test('a model that is damaged or missing stops the count with its reason, and "Try again" finds it repaired', async () => {
+    await goodStudy('MODEL', 2);
+    const model = join(site.pluginDir, 'models', 'deepacev2-r18h');
+    const dense = await readFile(join(model, 'dense.onnx'));
+    const damaged = Buffer.from(dense);
+    damaged[1000] ^= 1;
+    await writeFile(join(model, 'dense.onnx'), damaged);
+    const address = `${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, 'MODEL')}`;
+    try {
+      await page.goto(address);
+      const alert = page.locator('.cc [role=alert]');
+      await alert.getByText('expected SHA-256').waitFor();
+      expect(await page.getByRole('button', { name: 'Count all cells' }).isDisabled()).toBe(true);
+      await rename(join(model, 'manifest.json'), join(model, 'manifest.away'));
+      await alert.getByRole('button', { name: 'Try again' }).click();
+      await alert.getByText('is the model installed').waitFor();
+      await rename(join(model, 'manifest.away'), join(model, 'manifest.json'));
+    } finally {
+      await writeFile(join(model, 'dense.onnx'), dense);
+    }
+    await page.locator('.cc').getByRole('button', { name: 'Try again' }).click();
+    await untilReady(page);
+    await countAll(page);
+    await untilRunEnds(page);
+    expect((await outcomes(page)).map(({ state }) => state)).toEqual(['counted', 'counted']);
+  });
+
+  test('a worker that crashes in the middle of a run is started again, and every cell is counted', async () => {
+    const images = await goodStudy('CRASH', 3);
+    await openStudy(page, site.url, 'CRASH');
+    await detectorWorker(page).evaluate(() => {
+      const post = globalThis.postMessage as (message: { type?: string; stage?: string }) => void;
+      globalThis.postMessage = ((message: { type?: string; stage?: string }) => {
+        if (message.stage === 'dense') queueMicrotask(() => { throw new Error('struck by the test'); });
+        post(message);
+      }) as typeof globalThis.postMessage;
+    });
+    await page.evaluate(() => {
+      const said: string[] = [];
+      Object.assign(window, { said });
+      const service = window.services.chromosomeCountService;
+      service.subscribe(() => said.push(service.getState().announcement));
+    });
+    await countAll(page);
+    await untilRunEnds(page);
+    expect((await outcomes(page)).map(({ count, error }) => [count, error])).toEqual(images.map(({ count }) => [count, null]));
+    expect(await page.evaluate(() => (window as unknown as { said: string[] }).said.join('\n'))).toContain('struck by the test');
+  });
+
+  test('the panel says where it computes and why, and a choice that cannot be had gives way and says so', async () => {
+    await goodStudy('PROVIDER', 1);
+    await openStudy(page, site.url, 'PROVIDER');
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    const panel = page.locator('.cc');
+    await panel.getByText(/WebAssembly on .*(software|no WebGPU adapter|no WebGPU here)/).first().waitFor();
+    const runtime = join(site.pluginDir, 'ort', 'ort.webgpu.min.mjs');
+    await rename(runtime, `${runtime}.away`);
+    try {
+      await page.locator('#cc-provider').selectOption('webgpu');
+      await panel.getByText(/WebAssembly on .*(ort\.webgpu\.min\.mjs|WebGPU was chosen, but)/).first().waitFor();
+      await untilReady(page);
+    } finally {
+      await rename(`${runtime}.away`, runtime);
+    }
+    await page.getByRole('button', { name: 'Count this cell' }).click();
+    await untilRunEnds(page);
+    expect((await outcomes(page))[0]).toMatchObject({ state: 'counted', error: null });
+  });
+
+  test('a count that starts by itself when the study opens', async () => {
+    const images = await goodStudy('ITSELF', 2);
+    await page.addInitScript(() => localStorage.setItem('chromosome-count.settings', JSON.stringify({ countOnOpening: true })));
+    await page.goto(`${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, 'ITSELF')}`);
+    await page.waitForFunction(() => {
+      const { caseState, run } = window.services?.chromosomeCountService?.getState() ?? {};
+      return run === null && caseState?.cells.length === 2 && caseState.cells.every(({ state }) => state === 'counted');
+    }, null, { timeout: 600_000 });
+    expect((await outcomes(page)).map(({ count }) => count)).toEqual(images.map(({ count }) => count));
+    await untilImageIsShown(page);
+  });
+
+  test('no request left the origin', () => {
+    expect(site.foreignRequests).toEqual([]);
+  });
+});
