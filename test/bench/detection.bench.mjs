@@ -8,14 +8,11 @@
  * ours / peer on one 800×600 frame.
  */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { loadRooms, root } from './loadRooms.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const { values: options } = parseArgs({
   options: {
     model: { type: 'string', default: join(root, 'model-assets', 'deepacev2-r18h') },
@@ -25,28 +22,6 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
-
-/** The rooms as they are, bundled where node resolves the native runtime from. */
-async function loadRooms() {
-  const folder = await mkdtemp(join(root, 'node_modules', '.bench-'));
-  try {
-    const outfile = join(folder, 'rooms.mjs');
-    const entry = ['embeddingNms', 'softNms', 'nms', 'proposals', 'detectChromosomes', 'selectDetections']
-      .map(name => `export * from './extension/src/detection/${name}.ts';`)
-      .concat("export * from './extension/src/inference/nodeStages.ts';");
-    await build({
-      stdin: { contents: entry.join('\n'), resolveDir: root, loader: 'ts' },
-      outfile,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      packages: 'external',
-    });
-    return await import(pathToFileURL(outfile).href);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 /** Uniform numbers in [0, 1) from a seed (mulberry32). */
 function uniform(seed) {
@@ -113,7 +88,10 @@ async function timesMs(run, repeats) {
   return { ms: times[repeats >> 1], bestMs: times[0] };
 }
 
-const rooms = await loadRooms();
+const rooms = await loadRooms([
+  ...['embeddingNms', 'softNms', 'nms', 'proposals', 'detectChromosomes', 'selectDetections'].map(name => `extension/src/detection/${name}.ts`),
+  'extension/src/inference/nodeStages.ts',
+]);
 const node = await rooms.createNodeStages(options.model, { provider: options.provider, numThreads: Number(options.threads) });
 const { manifest, stages, provider } = node;
 const { eg, soft, hard } = manifest.suppression;

@@ -7,15 +7,11 @@
  * (the best is what a busy machine would have taken alone). "Restore" starts from the naturalised metadata that the host
  * holds; "parse" is what the host itself needs to get there from the archive's JSON answer (dcmjs).
  */
-import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import dcmjs from 'dcmjs';
-import { build } from 'esbuild';
+import { loadRooms } from './loadRooms.mjs';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const { values: options } = parseArgs({
   options: {
     cells: { type: 'string', default: '24' },
@@ -24,28 +20,6 @@ const { values: options } = parseArgs({
     json: { type: 'boolean', default: false },
   },
 });
-
-async function loadRoom() {
-  const folder = await mkdtemp(join(root, 'node_modules', '.bench-'));
-  try {
-    const outfile = join(folder, 'report.mjs');
-    await build({
-      stdin: {
-        contents: "export * from './extension/src/report/index.ts'; export * from './test/report/reportCase.ts';",
-        resolveDir: root,
-        loader: 'ts',
-      },
-      outfile,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-      packages: 'external',
-    });
-    return await import(pathToFileURL(outfile).href);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
-}
 
 /** Runs a promise-returning function and measures its time and the longest stretch without a macrotask in between. */
 async function timed(work) {
@@ -67,7 +41,7 @@ async function timed(work) {
   return { result, elapsedMs, longestMs };
 }
 
-const { CONTEXT, encodeReport, readReport, reportCase, writeReport } = await loadRoom();
+const { CONTEXT, encodeReport, readReport, reportCase, writeReport } = await loadRooms(['extension/src/report/index.ts', 'test/report/reportCase.ts']);
 const { DicomDict, DicomMetaDictionary } = dcmjs.data;
 const state = reportCase({ numCells: Number(options.cells), chromosomesPerCell: Number(options.chromosomes), progress: 'checked' });
 const context = { ...CONTEXT, pause: undefined };
