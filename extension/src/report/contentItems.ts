@@ -122,6 +122,17 @@ export const number = (concept: Code, value: number, unit: Code, placed: Placed 
 export const container = (concept: Code, items: readonly ContentItem[], placed: Omit<Placed, 'items'> = {}): ContentItem =>
   item('CONTAINER', concept, { ContinuityOfContent: 'SEPARATE' }, { ...placed, items });
 
+/** SOP classes whose instances hold frames: references to them name the frame. */
+const MULTI_FRAME = new Set([
+  '1.2.840.10008.5.1.4.1.1.7.1',
+  '1.2.840.10008.5.1.4.1.1.7.2',
+  '1.2.840.10008.5.1.4.1.1.7.3',
+  '1.2.840.10008.5.1.4.1.1.7.4',
+]);
+
+/** Whether the frame belongs into a reference: of an instance that has no other, the standard wants none named. */
+export const isFramed = ({ sopClassUID, frameNumber = 1 }: ImageReference): boolean => frameNumber > 1 || MULTI_FRAME.has(sopClassUID);
+
 /** Referenced SOP Sequence of an image. */
 export function referencedSOP({ sopClassUID, sopInstanceUID, frameNumber }: ImageReference) {
   return {

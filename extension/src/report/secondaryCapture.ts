@@ -2,7 +2,7 @@
  * A picture of a cell with its boxes drawn on it, as a true-colour Secondary Capture: for a reader whose viewer shows no
  * structured report. A picture and nothing more: the report stays the record.
  */
-import { referencedSOP } from './contentItems.ts';
+import { isFramed, referencedSOP } from './contentItems.ts';
 import type { ImageReference } from './contentItems.ts';
 import { ReportError } from './errors.ts';
 import { equipment, patientAndStudy } from './modules.ts';
@@ -78,7 +78,7 @@ export function secondaryCapture(image: CapturedImage, context: CaptureContext):
     ContentDate: dicomDate(now),
     ContentTime: dicomTime(now),
     DerivationDescription: `Boxes of counted chromosomes drawn on the image. ${RESEARCH_USE}`,
-    SourceImageSequence: [referencedSOP(source)],
+    SourceImageSequence: [referencedSOP(isFramed(source) ? source : { ...source, frameNumber: undefined })],
     BurnedInAnnotation: 'NO',
     SamplesPerPixel: 3,
     PhotometricInterpretation: 'RGB',

@@ -16,7 +16,7 @@ import {
   QUALITATIVE_EVALUATIONS, REVIEW_STATUS, SCT, UNIT,
 } from './codes.ts';
 import type { Code } from './codes.ts';
-import { code, codeSequence, container, image, number, person, rectangle, text, uidReference } from './contentItems.ts';
+import { code, codeSequence, container, image, isFramed, number, person, rectangle, text, uidReference } from './contentItems.ts';
 import type { ContentItem, ImageReference, RelationshipType } from './contentItems.ts';
 import { ReportError } from './errors.ts';
 import { equipment, patientAndStudy, textValue } from './modules.ts';
@@ -76,14 +76,6 @@ export interface ReportContext {
 
 const nextTask = () => new Promise<void>((resolve) => setTimeout(resolve));
 
-/** SOP classes whose instances hold frames: references to them name the frame. */
-const MULTI_FRAME = new Set([
-  '1.2.840.10008.5.1.4.1.1.7.1',
-  '1.2.840.10008.5.1.4.1.1.7.2',
-  '1.2.840.10008.5.1.4.1.1.7.3',
-  '1.2.840.10008.5.1.4.1.1.7.4',
-]);
-
 function imageReference({ imageRef }: Cell, framed: ReadonlySet<string>): ImageReference {
   const { sopClassUID, sopInstanceUID, frameNumber } = imageRef;
   return framed.has(sopInstanceUID) ? { sopClassUID, sopInstanceUID, frameNumber } : { sopClassUID, sopInstanceUID };
@@ -93,7 +85,7 @@ function imageReference({ imageRef }: Cell, framed: ReadonlySet<string>): ImageR
 function framedInstances(cells: readonly Cell[]): Set<string> {
   const framed = new Set<string>();
   for (const { imageRef } of cells) {
-    if (imageRef.frameNumber > 1 || MULTI_FRAME.has(imageRef.sopClassUID)) framed.add(imageRef.sopInstanceUID);
+    if (isFramed(imageRef)) framed.add(imageRef.sopInstanceUID);
   }
   return framed;
 }
