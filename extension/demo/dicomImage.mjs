@@ -117,7 +117,7 @@ export async function encodeImage({ frames, width, height, samples = 1, bitsStor
     ...(lossy ? { LossyImageCompressionRatio: Number((rawSize / encodedSize).toFixed(2)), LossyImageCompressionMethod: 'ISO_10918_1' } : {}),
     ...(visibleLight ? { AcquisitionContextSequence: [] } : { ConversionType: 'DI' }),
     ...(multiframe && samples === 1 ? { PresentationLUTShape: 'IDENTITY', RescaleIntercept: 0, RescaleSlope: 1, RescaleType: 'US' } : {}),
-    ...(samples === 1 && bitsStored > 8 ? { WindowCenter: 2 ** (bitsStored - 1), WindowWidth: 2 ** bitsStored } : {}),
+    ...(samples === 1 && bitsStored > 8 && attributes.WindowWidth === undefined ? { WindowCenter: 2 ** (bitsStored - 1), WindowWidth: 2 ** bitsStored } : {}),
     ...(multiframe ? { NumberOfFrames: frames.length } : {}),
     ...(multiframe && frames.length > 1 ? { PageNumberVector: frames.map((_, i) => i + 1) } : {}),
   };

@@ -67,6 +67,20 @@ function asGrayIfEqual(picture) {
   return { ...picture, pixels: gray, samples: 1 };
 }
 
+/** Cameras store 10, 12 or 14 bits in 16: shown over the whole range the picture would be black. */
+function displayWindow({ pixels, bitsStored, samples }) {
+  if (bitsStored === 8 || samples !== 1) return {};
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of pixels) {
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return { WindowCenter: (low + high + 1) / 2, WindowWidth: Math.max(1, high - low + 1) };
+}
+
+/** A folder's name as a value: `\\` would part it in two, `^` and `=` part a person's name. */
+const asValue = (text, length = 64) => text.replace(/[\\^=]/g, ' ').slice(0, length);
+
 const dicomDate = date => date.toISOString().slice(0, 10).replaceAll('-', '');
 const dicomTime = date => date.toISOString().slice(11, 19).replaceAll(':', '');
 
@@ -88,8 +102,10 @@ export async function importFolder({ folder, store, patient = '', id = '', slide
     throw new Error(error.code === 'ENOENT' ? `no such folder: ${folder}` : error.code === 'ENOTDIR' ? `not a folder: ${folder}` : `cannot read ${folder}: ${error.code}`);
   });
   const files = entries.filter(entry => extensions.has(extname(entry).toLowerCase())).sort(new Intl.Collator('en', { numeric: true }).compare);
-  if (!files.length) throw new Error(`no PNG, JPEG or TIFF picture in ${folder}`);
-  const digests = await Promise.all(files.map(async file => createHash('sha256').update(await readFile(join(folder, file)).catch(() => '')).digest('hex')));
+  if (!files.length) throw new Error(`no PNG, JPEG or TIFF picture in ${folder} itself; folders below it are imported one by one, each as a study`);
+  const digests = [];
+  // One after the other: a folder may hold more than the memory.
+  for (const file of files) digests.push(createHash('sha256').update(await readFile(join(folder, file)).catch(() => '')).digest('hex'));
   const key = createHash('sha256').update(JSON.stringify([name, patient, id, slide, files, digests])).digest('hex');
   const studyInstanceUID = uidFor(`import ${key}`);
   const taken = (await stat(join(folder, files[0]))).mtime;
@@ -104,15 +120,16 @@ export async function importFolder({ folder, store, patient = '', id = '', slide
         const encoded = await encodeImage({
           frames: [picture.pixels], width: picture.width, height: picture.height, samples, bitsStored, kind,
           attributes: {
-            PatientName: patient || name, PatientID: id || name.slice(0, 64), PatientBirthDate: '', PatientSex: '',
-            StudyInstanceUID: studyInstanceUID, StudyID: '1', StudyDescription: `Imported: ${name}`.slice(0, 64), AccessionNumber: '',
+            PatientName: patient || asValue(name), PatientID: id || asValue(name), PatientBirthDate: '', PatientSex: '',
+            StudyInstanceUID: studyInstanceUID, StudyID: '1', StudyDescription: asValue(`Imported: ${name}`), AccessionNumber: '',
             StudyDate: dicomDate(taken), StudyTime: dicomTime(taken), ReferringPhysicianName: '',
-            SeriesInstanceUID: uidFor(`import ${key} ${kind}`), SeriesNumber: kind === 'vlMicroscopic' ? 1 : 2, SeriesDescription: `Slide ${slide}`.slice(0, 64),
+            SeriesInstanceUID: uidFor(`import ${key} ${kind}`), SeriesNumber: kind === 'vlMicroscopic' ? 1 : 2, SeriesDescription: asValue(`Slide ${slide}`),
             SOPInstanceUID: uidFor(`import ${key} ${index} ${page}`), InstanceNumber: numImages + 1,
             Modality: kind === 'vlMicroscopic' ? 'GM' : 'OT', Manufacturer: 'chromosome-count import', ManufacturerModelName: 'import', PatientOrientation: [],
             ContentDate: dicomDate(taken), ContentTime: dicomTime(taken), AcquisitionDateTime: dicomDate(taken) + dicomTime(taken),
             ImageComments: pages.length > 1 ? `${file}, page ${page + 1}` : file,
-            ...specimenAttributes({ slide, accession: name.slice(0, 32), preparation: 'Metaphase preparation' }),
+            ...displayWindow(picture),
+            ...specimenAttributes({ slide: asValue(slide), accession: asValue(name, 32), preparation: 'Metaphase preparation' }),
           },
         });
         await store.add(encoded);

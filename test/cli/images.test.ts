@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { InputError } from '../../extension/src/cli/errors.ts';
 import { openImage } from '../../extension/src/cli/images/openImage.ts';
+import { tiffFile } from '../support/tiffFile.ts';
 import { dicomFile, encodeHtj2k, encodeJpeg, encodeJpeg2000, encodeJpegLs, encodeRle, type FileOptions, type Pixels } from './dicomFile.ts';
 
 // Not square, with flat runs and slopes, so that transposed, shifted or byte-swapped pixels cannot pass.
@@ -185,6 +186,11 @@ describe('pictures', () => {
     await expectGray(await sharp(values, raw).webp({ lossless: true }).toBuffer(), values, 1);
   });
 
+  test('each page of a TIFF is a frame, 8 and 16 bits', async () => {
+    expect(await readFrames(tiffFile([values, inverted, values].map((page) => ({ width, height, gray: page }))))).toEqual([values, inverted, values]);
+    expect(await readFrames(tiffFile([words, words].map((page) => ({ width, height, gray: page }))))).toEqual([stretchedWords, stretchedWords]);
+  });
+
   test('16-bit PNG and TIFF are stretched like 16-bit DICOM', async () => {
     // sharp takes 16-bit raw input from a typed array
     const picture = () => sharp(words, raw).toColourspace('grey16');
@@ -225,6 +231,7 @@ describe('broken inputs say what they are', () => {
     }, 'truncated', /end-of-image/],
     ['JPEG 2000 that is noise', () => dicomFile(gray, [values], { transferSyntax: '1.2.840.10008.1.2.4.90' }), 'malformed', /jpeg2000/],
     ['half an RLE frame', () => dicomFile(gray, [encodeRle(gray, 1, 1).subarray(0, 200)], { transferSyntax: '1.2.840.10008.1.2.5' }), 'truncated', /RLE/],
+    ['a TIFF of floating-point samples', () => tiffFile([{ width, height, gray: Float32Array.from(values, (v) => v / 255) }]), 'unsupported', /float samples/],
     ['half a PNG', async () => {
       const whole = await sharp(values, { raw: { width, height, channels: 1 } }).png().toBuffer();
       return whole.subarray(0, whole.length >> 1);

@@ -1,10 +1,11 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { DicomStore } from '../../extension/demo/dicomStore.mjs';
 import { drawMetaphase } from '../../extension/demo/drawMetaphase.mjs';
 import { importFolder } from '../../extension/demo/import.mjs';
+import { tiffFile } from '../support/tiffFile.ts';
 
 let folder: string;
 let storeFolder: string;
@@ -45,15 +46,56 @@ test('gray, colour and 16-bit pictures keep their pixels', async () => {
   expect([colour, gray, word].map(instance => value(instance, '00200013'))).toEqual([1, 2, 3]);
 });
 
+test('each page of a TIFF is an image, 12 bits in 16 are shown over the range they use', async () => {
+  const { width, height } = cell;
+  const twelve = deep.map(v => v >> 4);
+  await writeFile(join(folder, 'stack.tif'), tiffFile([{ width, height, gray: twelve }, { width, height, gray: twelve.map(v => 4095 - v) }]));
+  await writeFile(join(folder, 'eight.TIFF'), tiffFile([{ width, height, gray: cell.gray }]));
+  const { numImages, failed } = await importFolder({ folder, store });
+  expect([numImages, failed]).toEqual([3, []]);
+  const bySource = new Map(store.select().map(instance => [value(instance, '00204000'), instance]));
+  expect([...bySource.keys()].sort()).toEqual(['eight.TIFF', 'stack.tif, page 1', 'stack.tif, page 2']);
+  const first = bySource.get('stack.tif, page 1')!;
+  expect((await store.readFrames(first, [1]))[0].equals(Buffer.from(twelve.buffer))).toBe(true);
+  const [low, high] = [Math.min(...twelve), Math.max(...twelve)];
+  expect([value(first, '00281050'), value(first, '00281051')]).toEqual([(low + high + 1) / 2, high - low + 1]);
+});
+
+test('transparency lies on white, a palette becomes its colours, gray in three channels becomes gray', async () => {
+  const rgba = Uint8Array.from({ length: 4 * cell.gray.length }, (_, i) => (i % 4 === 3 ? (i < 4000 ? 0 : 255) : cell.gray[i >> 2]));
+  await sharp(rgba, { raw: { ...raw.raw, channels: 4 } }).png().toFile(join(folder, 'transparent.png'));
+  await sharp(stained, { raw: { ...raw.raw, channels: 3 } }).png({ palette: true, colours: 64 }).toFile(join(folder, 'palette.png'));
+  const { numImages, failed } = await importFolder({ folder, store });
+  expect([numImages, failed]).toEqual([2, []]);
+  const bySource = new Map(store.select().map(instance => [value(instance, '00204000'), instance]));
+  const [frame] = await store.readFrames(bySource.get('transparent.png')!, [1]);
+  expect(value(bySource.get('transparent.png')!, '00280002')).toBe(1);
+  expect([...frame.subarray(0, 1000)].every(v => v === 255)).toBe(true);
+  expect(frame.subarray(1000).equals(Buffer.from(cell.gray.subarray(1000)))).toBe(true);
+  expect(value(bySource.get('palette.png')!, '00280004')).toBe('RGB');
+});
+
+test('a folder name that DICOM cannot hold as it is', async () => {
+  const odd = join(folder, `Case^7 = a\\b ${'x'.repeat(80)} ünï`);
+  await mkdir(odd);
+  await writeFile(join(odd, 'a.png'), await sharp(cell.gray, raw).png().toBuffer());
+  await importFolder({ folder: odd, store, slide: 'A\\1' });
+  const [instance] = store.select();
+  expect(instance.attributes['00100010'].Value).toEqual([{ Alphabetic: `Case 7   a b ${'x'.repeat(80)}`.slice(0, 64) }]);
+  expect(instance.attributes['00100020'].Value).toHaveLength(1);
+  expect(value(instance, '0008103E')).toBe('Slide A 1');
+});
+
 test('one bad file is named and does not stop the others', async () => {
   await sharp(cell.gray, raw).jpeg().toFile(join(folder, 'good.jpg'));
   await writeFile(join(folder, 'empty.png'), '');
   await writeFile(join(folder, 'text.tif'), 'no picture at all');
   const half = await sharp(cell.gray, raw).png().toBuffer();
   await writeFile(join(folder, 'half.png'), half.subarray(0, half.length >> 1));
+  await writeFile(join(folder, 'float.tif'), tiffFile([{ width: cell.width, height: cell.height, gray: cell.light }]));
   const { numImages, failed } = await importFolder({ folder, store });
   expect(numImages).toBe(1);
-  expect(failed.map(({ file }) => file)).toEqual(['empty.png', 'half.png', 'text.tif']);
+  expect(failed.map(({ file }) => file)).toEqual(['empty.png', 'float.tif', 'half.png', 'text.tif']);
   expect(failed[0].message).toBe('the file is empty');
   for (const { message } of failed) expect(message.length).toBeGreaterThan(5);
 });

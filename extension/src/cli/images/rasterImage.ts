@@ -18,12 +18,16 @@ export interface RasterImage {
 /**
  * PNG, JPEG, TIFF or WebP, 8 or 16 bits, as stored: an EXIF orientation is not applied, so that boxes are in the
  * pixels of the file. Transparent pixels lie on white, as on a microscope.
- * @throws InputError `truncated` or `malformed`, with libvips' reason
+ * @throws InputError `truncated` or `malformed`, with libvips' reason; `unsupported`
  */
 export async function openRasterImage(bytes: Uint8Array): Promise<RasterImage> {
   const open = (page: number) => sharp(bytes, { failOn: 'error', limitInputPixels: maxPixels, page });
   const metadata = await open(0).metadata().catch(rethrow);
-  const isWide = metadata.depth === 'ushort' || metadata.depth === 'short';
+  // libvips would cut other depths off at 255: a picture of 0..1 would become black, and count as an empty field.
+  if (metadata.depth !== 'uchar' && metadata.depth !== 'ushort') {
+    throw new InputError('unsupported', `picture has ${metadata.depth} samples, only 8 and 16 bits unsigned are supported`);
+  }
+  const isWide = metadata.depth === 'ushort';
   const isGray = metadata.space === 'b-w' || metadata.space === 'grey16';
   return {
     numFrames: metadata.format === 'tiff' ? metadata.pages ?? 1 : 1,
