@@ -1,8 +1,8 @@
 /** All cells with picture, number, count, state and flags; one list, one tab stop, arrows move. */
 import { useEffect, useRef, type KeyboardEvent } from 'react';
-import { isFlagged, visibleChromosomes } from '../casework/index.ts';
+import { isFlagged } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
-import { STATE_WORDS } from './words.ts';
+import { countOfCell, placeWords, stateWords } from './words.ts';
 import { useCount } from './useCount.ts';
 
 export function CellList() {
@@ -12,12 +12,13 @@ export function CellList() {
   useEffect(() => {
     list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' });
   }, [shownCellId]);
-  const cells = caseState?.cells ?? [];
+  const order = service.navigation.order();
+  const byId = new Map(caseState?.cells.map(cell => [cell.id, cell]));
   const move = (event: KeyboardEvent) => {
-    const step = ({ ArrowDown: 1, ArrowUp: -1 } as const)[event.key as 'ArrowDown'];
-    if (event.key === 'Home') void service.navigation.showCell(cells[0].id);
-    else if (event.key === 'End') void service.navigation.showCell(cells.at(-1)!.id);
-    else if (step) service.navigation.showNext(step);
+    if (event.key === 'Home') void service.navigation.showCell(order[0]);
+    else if (event.key === 'End') void service.navigation.showCell(order.at(-1)!);
+    else if (event.key === 'ArrowDown') service.navigation.showNext();
+    else if (event.key === 'ArrowUp') service.navigation.showPrevious();
     else if (event.key === 'Enter') void service.signing.acceptShown();
     else return;
     event.preventDefault();
@@ -28,14 +29,26 @@ export function CellList() {
       role="listbox"
       aria-label="Cells"
       tabIndex={0}
-      aria-activedescendant={shownCellId ? `cc-cell-${cells.findIndex(({ id }) => id === shownCellId)}` : undefined}
+      aria-activedescendant={shownCellId ? `cc-cell-${order.indexOf(shownCellId)}` : undefined}
       ref={list}
       onKeyDown={move}
     >
-      {cells.map((cell, i) => (
-        <CellRow key={cell.id} cell={cell} index={i} />
+      {order.map((id, i) => (
+        <CellRow key={id} cell={byId.get(id)!} index={i} />
       ))}
     </ul>
+  );
+}
+
+/** The order of the list, which next and previous follow. */
+export function ReviewOrder() {
+  const { state, service } = useCount();
+  const { reviewOrder } = state.settings;
+  return (
+    <select aria-label="Order of the cells" className="cc-order" value={reviewOrder} onChange={event => service.changeSettings({ reviewOrder: event.target.value as typeof reviewOrder })}>
+      <option value="cellNumber">By number</option>
+      <option value="risk">Doubtful first</option>
+    </select>
   );
 }
 
@@ -43,12 +56,11 @@ function CellRow({ cell, index }: { cell: Cell; index: number }) {
   const { state, service } = useCount();
   const { thumbnails, flags, cellErrors, run, caseState, shownCellId } = state;
   const { role } = service.person();
-  const isCounted = cell.state !== 'notCounted' && cell.state !== 'excluded';
-  const count = isCounted ? visibleChromosomes(caseState!, cell.id, role).filter(({ status }) => status !== 'removed').length : null;
+  const count = countOfCell(caseState!, cell, role);
   const isRunning = run?.currentCellId === cell.id;
   const needsLook = role === 'reader' && cell.state === 'counted' && isFlagged(flags.get(cell.id) ?? []);
   const thumbnail = thumbnails.get(cell.id);
-  const place = [cell.slide, cell.coordinates?.text ?? (cell.coordinates?.x !== undefined ? `x ${cell.coordinates.x} y ${cell.coordinates.y}` : '')].filter(Boolean).join(' · ');
+  const place = placeWords(cell);
   return (
     <li
       id={`cc-cell-${index}`}
@@ -68,7 +80,7 @@ function CellRow({ cell, index }: { cell: Cell; index: number }) {
           </span>
         )}
         <span className="cc-state cc-ellipsis">
-          {isRunning ? 'Counting…' : cellErrors.has(cell.id) ? <span className="cc-errortext">Could not be counted</span> : STATE_WORDS[cell.state]}
+          {isRunning ? 'Counting…' : cellErrors.has(cell.id) ? <span className="cc-errortext">Could not be counted</span> : stateWords(cell)}
           {place && <span className="cc-ellipsis"> · {place}</span>}
         </span>
       </span>

@@ -6,6 +6,7 @@ export function CountButtons() {
   const { state, service, run } = useCount();
   const { detector, run: running, caseState, summary, shownCellId } = state;
   const canCount = detector.phase !== 'failed' && !running;
+  const isChecking = service.person().role === 'checker';
   const shown = caseState?.cells.find(cell => cell.id === shownCellId);
   const current = running && caseState?.cells.find(cell => cell.id === running.currentCellId);
   return (
@@ -37,7 +38,7 @@ export function CountButtons() {
             <div style={{ width: `${(100 * running.numDone) / running.cellIds.length}%` }} />
           </div>
         </div>
-      ) : (
+      ) : isChecking ? null : (
         <div className="cc-row">
           <button type="button" className="cc-main cc-grow" disabled={!canCount || summary?.cells === 0} onClick={() => run('countAllCells')}>
             {summary?.notCounted === 0 ? 'Count all again' : 'Count all cells'}

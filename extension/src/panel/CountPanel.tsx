@@ -1,10 +1,13 @@
 /** The count panel: what is counted, by what, cell by cell, and what to do next. It shows and asks; it decides nothing. */
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { PANEL_REQUEST, type PanelRequest } from '../viewer/commands.ts';
-import { CellList } from './CellList.tsx';
+import { CellList, ReviewOrder } from './CellList.tsx';
 import { CountButtons } from './CountButtons.tsx';
+import { DetailsDialog } from './DetailsDialog.tsx';
 import { ExcludeDialog } from './ExcludeDialog.tsx';
+import { GalleryDialog } from './GalleryDialog.tsx';
 import { HelpSheet } from './HelpSheet.tsx';
+import { NameDialog } from './NameDialog.tsx';
 import { RestoreBanner } from './RestoreBanner.tsx';
 import { SaveBar } from './SaveBar.tsx';
 import { SettingsTab } from './SettingsTab.tsx';
@@ -17,11 +20,16 @@ const TABS = { cells: 'Cells', summary: 'Summary', settings: 'Settings' } as con
 type Tab = keyof typeof TABS;
 
 /** Keys that a focused control needs for itself; the host would take them for its own shortcuts. */
-const CONTROL_KEYS = ['Enter', ' ', 'ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End', 'Escape'];
+const CONTROL_KEYS: readonly (readonly [selector: string, keys: readonly string[]])[] = [
+  ['[role=tab], [role=listbox], select, input', ['Enter', ' ', 'ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End']],
+  ['button, summary', ['Enter', ' ']],
+];
 
 function keepControlKeys(event: KeyboardEvent) {
-  const isControl = (event.target as HTMLElement).closest('button, input, select, textarea, [role=listbox], [role=tab], dialog');
-  if (isControl && CONTROL_KEYS.includes(event.key) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
+  const control = event.target as HTMLElement;
+  // Behind an open dialog nothing listens.
+  const isKept = control.closest('dialog') || CONTROL_KEYS.some(([selector, keys]) => control.closest(selector) && keys.includes(event.key) && !event.ctrlKey && !event.metaKey);
+  if (isKept) event.stopPropagation();
 }
 
 function Content() {
@@ -44,7 +52,10 @@ function Content() {
             <RestoreBanner />
             <ShownCell isCompact={tab !== 'cells'} />
           </div>
-          <Tabs tab={tab} onChange={setTab} />
+          <div className="cc-row cc-spread cc-tabrow">
+            <Tabs tab={tab} onChange={setTab} />
+            {tab === 'cells' && <ReviewOrder />}
+          </div>
           <div className="cc-body" role="tabpanel" id={`cc-panel-${tab}`} aria-labelledby={`cc-tab-${tab}`} tabIndex={tab === 'cells' ? undefined : 0}>
             {tab === 'cells' && (
               <>
@@ -65,6 +76,9 @@ function Content() {
         <EmptyStudy />
       )}
       <ExcludeDialog isOpen={request === 'exclude'} onClose={() => setRequest(null)} />
+      <DetailsDialog isOpen={request === 'details'} onClose={() => setRequest(null)} />
+      <GalleryDialog isOpen={request === 'gallery' && hasCells} onClose={() => setRequest(null)} />
+      <NameDialog />
       <HelpSheet isOpen={request === 'help'} onClose={() => setRequest(null)} />
       <div className="cc-hidden" role="status" aria-live="polite">
         {state.announcement}

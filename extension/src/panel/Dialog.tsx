@@ -3,24 +3,26 @@ import { useEffect, useRef, type ReactNode } from 'react';
 interface DialogProps {
   isOpen: boolean;
   title: string;
+  /** As wide as the window, for pictures. */
+  isWide?: boolean;
   onClose: () => void;
   children: ReactNode;
 }
 
 /** The browser's own modal dialog: focus stays inside, Escape closes, focus goes back. */
-export function Dialog({ isOpen, title, onClose, children }: DialogProps) {
+export function Dialog({ isOpen, title, isWide = false, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     if (isOpen && !dialog.current?.open) {
       dialog.current?.showModal();
       // The reader begins at the top, not at the first button, which may lie below.
-      heading.current?.focus();
+      if (!dialog.current?.contains(document.activeElement) || document.activeElement?.tagName === 'BUTTON') heading.current?.focus();
     }
     if (!isOpen && dialog.current?.open) dialog.current.close();
   }, [isOpen]);
   return (
-    <dialog ref={dialog} aria-label={title} onClose={onClose}>
+    <dialog ref={dialog} className={isWide ? 'cc-widedialog' : undefined} aria-label={title} onClose={onClose}>
       {isOpen && (
         <>
           <h2 tabIndex={-1} ref={heading}>

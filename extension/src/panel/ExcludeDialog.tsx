@@ -10,8 +10,8 @@ export function ExcludeDialog({ isOpen, onClose }: { isOpen: boolean; onClose: (
   const [reason, setReason] = useState<ExclusionReason>('overlap');
   const [text, setText] = useState('');
   const cell = state.caseState?.cells.find(({ id }) => id === state.shownCellId);
-  const exclude = () => {
-    if (service.signing.excludeShown(reason, text.trim())) {
+  const exclude = async () => {
+    if (await service.signing.excludeShown(reason, text.trim())) {
       setText('');
       onClose();
     }
@@ -22,7 +22,7 @@ export function ExcludeDialog({ isOpen, onClose }: { isOpen: boolean; onClose: (
         method="dialog"
         onSubmit={event => {
           event.preventDefault();
-          exclude();
+          void exclude();
         }}
       >
         <fieldset style={{ border: 0, padding: 0, margin: '0 0 10px' }}>

@@ -1,4 +1,5 @@
 /** Save, take away, print; the reader's name; the research-use line. */
+import { useState } from 'react';
 import { download } from './download.ts';
 import { RESEARCH_USE } from './words.ts';
 import { useCount } from './useCount.ts';
@@ -30,23 +31,41 @@ export function SaveBar() {
         <button type="button" disabled={!hasCounts} onClick={() => exported('json')}>
           JSON
         </button>
-        <button type="button" disabled={!hasCounts} onClick={() => service.reports.print()}>
+        <button type="button" disabled={!hasCounts} onClick={() => void service.reports.print()}>
           Print
         </button>
       </div>
-      <label className="cc-row cc-small">
-        <span className="cc-dim">{isChecking ? 'Checker' : 'Reader'}</span>
-        <input
-          type="text"
-          className="cc-grow"
-          value={isChecking ? person.name : readerName}
-          readOnly={isChecking}
-          placeholder="Your name, for the record"
-          autoComplete="name"
-          onChange={event => service.setReaderName(event.target.value)}
-        />
-      </label>
+      {isChecking ? (
+        <p className="cc-small">
+          <span className="cc-dim">Checker</span> {person.name}
+        </p>
+      ) : (
+        <ReaderName key={readerName} />
+      )}
       <p className="cc-research">{RESEARCH_USE}</p>
     </div>
+  );
+}
+
+/** The name is taken when the field is left, so that no half-typed one signs anything. */
+function ReaderName() {
+  const { state, service } = useCount();
+  const [draft, setDraft] = useState(state.readerName);
+  return (
+    <label className="cc-row cc-small">
+      <span className="cc-dim">Reader</span>
+      <input
+        type="text"
+        className="cc-grow"
+        value={draft}
+        placeholder="Your name, for the record"
+        autoComplete="name"
+        onChange={event => setDraft(event.target.value)}
+        onBlur={() => (draft.trim() && draft.trim() !== state.readerName ? service.reader.answer(draft) : setDraft(state.readerName))}
+        onKeyDown={event => {
+          if (event.key === 'Enter') event.currentTarget.blur();
+        }}
+      />
+    </label>
   );
 }

@@ -1,14 +1,10 @@
 /** How boxes are chosen, what is drawn, where it runs, which protocol. */
-import { useEffect, useState } from 'react';
-import { PRESETS, exportPresets, importPresets } from '../casework/index.ts';
-import type { Preset } from '../casework/types.ts';
-import { BOX_STYLES } from '../viewer/boxStyle.ts';
+import { useEffect, useRef, useState } from 'react';
+import { BOX_STYLES, MARK_STYLES } from '../viewer/boxStyle.ts';
 import type { ProviderChoice } from '../viewer/countSettings.ts';
-import { download } from './download.ts';
+import { Protocol } from './Protocol.tsx';
 import { METHOD_WORDS } from './words.ts';
 import { useCount } from './useCount.ts';
-
-const APPLY_DELAY_MS = 120;
 
 export function SettingsTab() {
   return (
@@ -26,12 +22,15 @@ function Sensitivity() {
   const { scoreThreshold, method, shownCellId } = state;
   const [draft, setDraft] = useState(scoreThreshold);
   useEffect(() => setDraft(scoreThreshold), [scoreThreshold]);
-  // All counted cells follow once the hand rests; the shown count is told at once.
+  // The shown count is told at once; all counted cells follow when the handle is let go, as one step to undo. React
+  // tells of every movement; the browser's own event tells of the end.
+  const slider = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    if (draft === scoreThreshold) return;
-    const timer = setTimeout(() => service.runs.setThreshold(draft), APPLY_DELAY_MS);
-    return () => clearTimeout(timer);
-  }, [draft, scoreThreshold, service]);
+    const element = slider.current!;
+    const apply = () => service.runs.setThreshold(Number(element.value));
+    element.addEventListener('change', apply);
+    return () => element.removeEventListener('change', apply);
+  }, [service]);
   const preview = shownCellId ? service.detector.countAt(shownCellId, draft) : null;
   return (
     <div className="cc-section">
@@ -40,6 +39,7 @@ function Sensitivity() {
       </h3>
       <input
         id="cc-threshold"
+        ref={slider}
         type="range"
         min={0.05}
         max={0.95}
@@ -84,7 +84,7 @@ function Display() {
         Number every box (N)
       </label>
       <div className="cc-swatches" aria-label="Meaning of the lines">
-        {Object.values(BOX_STYLES).map(({ label, color, lineDash, lineWidth }) => (
+        {[...Object.values(BOX_STYLES), ...Object.values(MARK_STYLES)].map(({ label, color, lineDash, lineWidth }) => (
           <span key={label} style={{ display: 'contents' }}>
             <svg width="34" height="14" aria-hidden="true">
               <rect width="34" height="14" fill="#e8e8e8" rx="2" />
@@ -94,68 +94,6 @@ function Display() {
           </span>
         ))}
       </div>
-    </div>
-  );
-}
-
-function Protocol() {
-  const { state, service } = useCount();
-  const preset = state.caseState!.preset;
-  const [error, setError] = useState('');
-  const presets = PRESETS.some(({ id }) => id === preset.id) ? PRESETS.map(known => (known.id === preset.id ? preset : known)) : [...PRESETS, preset];
-  const change = (next: Preset) => service.act({ type: 'changePreset', preset: next });
-  const number = (label: string, field: 'cellsToCount' | 'cellsToAnalyse' | 'expectedCount') => (
-    <label className="cc-row cc-spread">
-      {label}
-      <input
-        type="number"
-        min={field === 'cellsToAnalyse' ? 0 : 1}
-        max={1000}
-        style={{ width: 76 }}
-        value={preset[field]}
-        onChange={event => event.target.value !== '' && change({ ...preset, [field]: Math.round(Number(event.target.value)) })}
-      />
-    </label>
-  );
-  const load = async (file: File | undefined) => {
-    if (!file) return;
-    try {
-      const [first] = importPresets(await file.text());
-      change(first);
-      setError('');
-    } catch (cause) {
-      setError(cause instanceof Error ? cause.message : String(cause));
-    }
-  };
-  return (
-    <div className="cc-section">
-      <h3>
-        <label htmlFor="cc-preset">Protocol</label>
-      </h3>
-      <select id="cc-preset" value={preset.id} onChange={event => change(presets.find(({ id }) => id === event.target.value)!)}>
-        {presets.map(({ id, name }) => (
-          <option key={id} value={id}>
-            {name}
-          </option>
-        ))}
-      </select>
-      {number('Cells to count', 'cellsToCount')}
-      {number('Cells to analyse', 'cellsToAnalyse')}
-      {number('Chromosomes expected', 'expectedCount')}
-      <div className="cc-row">
-        <button type="button" onClick={() => download('chromosome-count-preset.json', exportPresets([preset]), 'application/json')}>
-          Export
-        </button>
-        <label className="cc-row">
-          <span className="cc-dim">Import</span>
-          <input type="file" accept="application/json,.json" aria-label="Import a protocol" style={{ maxWidth: 180 }} onChange={event => void load(event.target.files?.[0])} />
-        </label>
-      </div>
-      {error && (
-        <p className="cc-errortext" role="alert">
-          {error}
-        </p>
-      )}
     </div>
   );
 }
@@ -190,6 +128,10 @@ function Detector() {
       <label className="cc-check">
         <input type="checkbox" checked={settings.countOnOpening} onChange={() => service.changeSettings({ countOnOpening: !settings.countOnOpening })} />
         Count by itself when a study opens
+      </label>
+      <label className="cc-check">
+        <input type="checkbox" checked={settings.countAhead} onChange={() => service.changeSettings({ countAhead: !settings.countAhead })} />
+        Count the next cell while you look at this one
       </label>
       <label className="cc-check">
         <input type="checkbox" checked={settings.keepUnsavedWork} onChange={() => service.changeSettings({ keepUnsavedWork: !settings.keepUnsavedWork })} />

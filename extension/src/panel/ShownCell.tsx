@@ -1,12 +1,14 @@
 /** The cell on the image: its count in big figures, three counts, flags, and everything that is done to it. */
-import { isReviewed, visibleCounts, typeHint, visibleChromosomes } from '../casework/index.ts';
+import { isReviewed, typeHint } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import type { EditMode } from '../viewer/chromosomeTool.ts';
-import { EXCLUSION_WORDS, STATE_WORDS } from './words.ts';
+import { CountsSideBySide } from './CountsSideBySide.tsx';
+import { Flags } from './Flags.tsx';
+import { countOfCell, EXCLUSION_WORDS, placeWords, stateWords } from './words.ts';
 import { useCount } from './useCount.ts';
 
 const MODES: readonly { mode: EditMode; label: string; hint: string }[] = [
-  { mode: 'select', label: 'Select', hint: 'Click a box to select it; drag an edge or a corner to move or resize it' },
+  { mode: 'select', label: 'Select', hint: 'Click a box to select it; drag an edge or a corner to move or resize it (Esc)' },
   { mode: 'add', label: '+ Add', hint: 'Click a chromosome to box it, or drag a box (A)' },
   { mode: 'remove', label: '− Remove', hint: 'Click a box to remove it, or drag around several (D)' },
 ];
@@ -27,113 +29,112 @@ export function ShownCell({ isCompact = false }: { isCompact?: boolean }) {
 
 function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
   const { state, service, run } = useCount();
-  const { caseState, cellErrors, flags, editMode, undoable, redoable } = state;
+  const { caseState, cellErrors, flags } = state;
   const { role } = service.person();
-  const counts = visibleCounts(caseState!, cell.id, role);
-  const count = visibleChromosomes(caseState!, cell.id, role).filter(({ status }) => status !== 'removed').length;
+  const count = countOfCell(caseState!, cell, role);
   const error = cellErrors.get(cell.id);
   const isExcluded = cell.state === 'excluded';
-  const isCounted = cell.state !== 'notCounted' && !isExcluded;
-  const isChecking = role === 'checker';
-  const hint = isCounted && !isChecking && !isCompact ? typeHint(cell, caseState!.preset) : null;
-  const shownFlags = isChecking || isCompact ? [] : (flags.get(cell.id) ?? []);
+  const isReader = role === 'reader';
+  const hint = count !== null && isReader && !isCompact ? typeHint(cell, caseState!.preset) : null;
+  const about = isExcluded && cell.exclusion ? (cell.exclusion.text ?? EXCLUSION_WORDS[cell.exclusion.reason]) : count === null ? 'no count yet' : count === 1 ? 'chromosome' : 'chromosomes';
   return (
-    <div className="cc-card" aria-label={`Cell ${cell.cellNumber}`}>
+    <section className="cc-card" aria-label={`Cell ${cell.cellNumber}`}>
+      <div className="cc-small cc-ellipsis" title={placeWords(cell)}>
+        <strong>Cell {cell.cellNumber}</strong> · {stateWords(cell)}
+        {placeWords(cell) && <span className="cc-dim"> · {placeWords(cell)}</span>}
+      </div>
       <div className="cc-row">
-        <div>
-          <div className="cc-small cc-dim">Cell {cell.cellNumber}</div>
-          <div className="cc-figure" data-cy="shown-count">
-            {isCounted ? count : '–'}
-          </div>
+        <div className="cc-figure" data-cy="shown-count">
+          {count ?? '–'}
         </div>
-        <div>
-          <div>{STATE_WORDS[cell.state]}</div>
-          <div className="cc-small cc-dim">{isExcluded && cell.exclusion ? (cell.exclusion.text ?? EXCLUSION_WORDS[cell.exclusion.reason]) : isCounted ? 'chromosomes' : 'no count yet'}</div>
-        </div>
-        <dl className="cc-counts cc-small">
-          <dt>AI</dt>
-          <dd>{counts.ai ?? '–'}</dd>
-          <dt>Reader</dt>
-          <dd>{counts.reader ?? '–'}</dd>
-          <dt>Checker</dt>
-          <dd>{counts.checker ?? '–'}</dd>
-        </dl>
+        <div className="cc-grow cc-small cc-dim">{about}</div>
+        <CountsSideBySide key={cell.id} cell={cell} />
       </div>
       {error && (
         <p className="cc-errortext" role="alert">
           {error}
         </p>
       )}
-      {shownFlags.length > 0 && (
-        <div className="cc-flags" aria-label="Look at">
-          {shownFlags.map(flag => (
-            <button key={flag.kind} type="button" className={flag.severity === 'low' ? 'low' : ''} title={flag.explanation} onClick={() => service.boxes.pointAt(flag)}>
-              {FLAG_WORDS[flag.kind]}
-              <span className="cc-hidden">: {flag.explanation}</span>
-            </button>
-          ))}
-        </div>
-      )}
+      {isReader && !isCompact && <Flags flags={flags.get(cell.id) ?? []} />}
       {hint && <p className="cc-small cc-dim">{hint.text}</p>}
-      {cell.proposal && <ProposalLine cell={cell} />}
+      {isReader && cell.proposal && <ProposalLine cell={cell} />}
       {isCompact ? null : isExcluded ? (
         <button type="button" onClick={() => run('includeCell')}>
           Include this cell again
         </button>
       ) : (
-        <>
-          <div className="cc-segments" role="group" aria-label="Mouse on the image">
-            {MODES.map(({ mode, label, hint: title }) => (
-              <button key={mode} type="button" aria-pressed={editMode === mode} title={title} onClick={() => service.boxes.setMode(mode)}>
-                {label}
-              </button>
-            ))}
-          </div>
-          <div className="cc-row">
-            <button type="button" className="cc-main cc-grow" disabled={cell.state !== (isChecking ? 'reviewed' : 'counted')} title="Enter" onClick={() => run('acceptCell')}>
-              {isChecking ? (cell.state === 'checked' ? 'Checked' : 'Check cell') : isReviewed(cell) ? 'Accepted' : 'Accept'}
-            </button>
-            <button type="button" title="X" onClick={() => run('excludeCell')}>
-              Exclude…
-            </button>
-            <button type="button" disabled={!undoable} title="Ctrl+Z" onClick={() => run('undoChromosomeEdit')}>
-              Undo
-            </button>
-            <button type="button" disabled={!redoable} title="Ctrl+Y" onClick={() => run('redoChromosomeEdit')}>
-              Redo
-            </button>
-          </div>
-        </>
+        <CellActions cell={cell} />
       )}
-    </div>
+    </section>
   );
 }
 
-const FLAG_WORDS: Readonly<Record<string, string>> = {
-  proposal: 'New proposal',
-  differsFromMode: 'Differs from the others',
-  edge: 'Touches the edge',
-  touching: 'Touching',
-  lowMargin: 'Doubtful box',
-  blurred: 'Blurred',
-  sparse: 'Few chromosomes',
-  noCellFound: 'No cell found',
-};
+function CellActions({ cell }: { cell: Cell }) {
+  const { state, service, run } = useCount();
+  const { editMode, undoable, redoable } = state;
+  const isChecking = service.person().role === 'checker';
+  const isFinished = isChecking && cell.secondRead?.finishedAt !== undefined;
+  const mayAccept = isChecking ? cell.state === 'reviewed' && !isFinished : cell.state === 'counted';
+  const accept = isChecking ? (cell.state === 'checked' ? 'Checked' : isFinished ? 'Differs' : 'Check cell') : isReviewed(cell) ? 'Accepted' : 'Accept';
+  return (
+    <>
+      <div className="cc-segments" role="group" aria-label="Mouse on the image">
+        {MODES.map(({ mode, label, hint: title }) => (
+          <button key={mode} type="button" aria-pressed={editMode === mode} title={title} onClick={() => service.boxes.setMode(mode)}>
+            {label}
+          </button>
+        ))}
+      </div>
+      <div className="cc-row">
+        <button type="button" className="cc-main cc-grow" disabled={!mayAccept} title="Enter" onClick={() => run('acceptCell')}>
+          {accept}
+        </button>
+        <button type="button" title="X" onClick={() => run('excludeCell')}>
+          Exclude…
+        </button>
+        <button type="button" disabled={!undoable} title="Ctrl+Z" onClick={() => run('undoChromosomeEdit')}>
+          Undo
+        </button>
+        <button type="button" disabled={!redoable} title="Ctrl+Y" onClick={() => run('redoChromosomeEdit')}>
+          Redo
+        </button>
+      </div>
+      <div className="cc-row cc-tools">
+        <button type="button" className="cc-plain" title="S: the selected box in two" onClick={() => run('splitChromosome')}>
+          Split
+        </button>
+        <button type="button" className="cc-plain" title="M: two selected boxes into one" onClick={() => run('mergeChromosomes')}>
+          Merge
+        </button>
+        <button type="button" className="cc-plain" title="E: number, slide, culture, coordinates" onClick={() => run('editCellDetails')}>
+          Details…
+        </button>
+        <button type="button" className="cc-plain" title="Stores a picture of this cell with its boxes in the study" onClick={() => run('saveCellPicture')}>
+          Picture
+        </button>
+        <button type="button" className="cc-plain" title="O: all cells at a glance" onClick={() => run('showChromosomeCountGallery')}>
+          Gallery
+        </button>
+      </div>
+    </>
+  );
+}
 
 function ProposalLine({ cell }: { cell: Cell }) {
   const { service } = useCount();
   const differences = cell.proposal!.differences;
   const numNew = differences.filter(({ kind }) => kind === 'new').length;
   const numGone = differences.length - numNew;
-  if (!differences.length) return null;
   return (
     <div className="cc-banner" role="region" aria-label="Proposal">
-      <p>The new run differs from your review: {numNew} new, {numGone} gone.</p>
+      <p>
+        The AI now sees {numNew} new, {numGone} gone. Your boxes are unchanged.
+      </p>
       <div className="cc-row">
-        <button type="button" onClick={() => service.act({ type: 'acceptDifferences', cellId: cell.id })}>
+        <button type="button" onClick={() => service.act({ type: 'acceptDifferences', cellId: cell.id }, 'The proposal is taken over.')}>
           Take over
         </button>
-        <button type="button" onClick={() => service.act({ type: 'rejectDifferences', cellId: cell.id })}>
+        <button type="button" onClick={() => service.act({ type: 'rejectDifferences', cellId: cell.id }, 'Your boxes stay.')}>
           Keep mine
         </button>
       </div>

@@ -1,7 +1,7 @@
 /** The case: distribution, modal number, what mosaicism is excluded, what to do next; and the second reader. */
 import { useState } from 'react';
 import { agreementFigures, exportSiteStatistics, siteStatistics } from '../casework/index.ts';
-import { dateOf } from '../viewer/reportStorage.ts';
+import { dateOf } from '../viewer/storedReports.ts';
 import { download } from './download.ts';
 import { useCount } from './useCount.ts';
 

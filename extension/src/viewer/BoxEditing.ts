@@ -1,5 +1,5 @@
 /** What a hand does to the boxes on the image: modes, clicks, drags, selection. What it means for the count is the case's. */
-import { fittingBox } from '../casework/index.ts';
+import { agreementFigures, boxIou, fittingBox, SAME_CHROMOSOME_IOU } from '../casework/index.ts';
 import type { Box, RiskFlag } from '../casework/types.ts';
 import type { CellDetection } from '../detection/types.ts';
 import { newUID } from '../report/valueRepresentation.ts';
@@ -7,9 +7,6 @@ import { candidateAt, smallestAround } from './boxAtPoint.ts';
 import { CHROMOSOME_TOOL, type ChromosomeToolHost, type EditMode, type ShownBox } from './chromosomeTool.ts';
 import type { OpenCase } from './OpenCase.ts';
 import type { ServiceContext } from './serviceContext.ts';
-
-/** The host waits 400 ms for a second click. */
-const GESTURE_TIMEOUT_MS = 700;
 
 type Point = readonly [number, number];
 
@@ -23,9 +20,10 @@ export class BoxEditing {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
   readonly #detectionOf: (cellId: string) => CellDetection | undefined;
-  /** Until the gesture that began with the last press has reached the case. */
-  #gesture: Promise<void> | null = null;
-  #endGesture = () => {};
+  /** The primary tool that add or remove mode took the mouse from. */
+  #toolBefore = 'WindowLevel';
+  /** What a flag points at, until something else is done. */
+  #pointed: { readonly cellId: string; readonly boxes: readonly Box[] } | null = null;
 
   constructor(context: ServiceContext, openCase: OpenCase, detectionOf: (cellId: string) => CellDetection | undefined) {
     this.#context = context;
@@ -49,20 +47,35 @@ export class BoxEditing {
 
   setMode(editMode: EditMode): void {
     const { viewer, store } = this.#context;
-    if (!viewer) return;
     const toolGroup = this.#toolGroup();
-    const { MouseBindings } = viewer.tools.Enums;
-    if (!toolGroup?.hasTool(CHROMOSOME_TOOL)) return;
+    if (!viewer || !toolGroup?.hasTool(CHROMOSOME_TOOL) || store.state.editMode === editMode) return;
+    const primary = { bindings: [{ mouseButton: viewer.tools.Enums.MouseBindings.Primary }] };
     store.set({ editMode, announcement: MODE_WORDS[editMode] });
     if (editMode === 'select') {
       toolGroup.setToolPassive(CHROMOSOME_TOOL, { removeAllBindings: true });
-      toolGroup.setToolActive('WindowLevel', { bindings: [{ mouseButton: MouseBindings.Primary }] });
+      toolGroup.setToolActive(this.#toolBefore, primary);
     } else {
       const current = toolGroup.getActivePrimaryMouseButtonTool();
-      if (current && current !== CHROMOSOME_TOOL) toolGroup.setToolPassive(current);
-      toolGroup.setToolActive(CHROMOSOME_TOOL, { bindings: [{ mouseButton: MouseBindings.Primary }] });
+      if (current && current !== CHROMOSOME_TOOL) {
+        this.#toolBefore = current;
+        toolGroup.setToolPassive(current);
+      }
+      toolGroup.setToolActive(CHROMOSOME_TOOL, primary);
     }
+    this.#showInToolbar();
     this.#context.renderBoxes();
+  }
+
+  /** Back to the host's tool; where no mode is on, what the host does on this key. */
+  leaveMode(): void {
+    if (this.#context.store.state.editMode !== 'select') this.setMode('select');
+    else this.#context.host.commandsManager.run('cancelActiveOperation');
+  }
+
+  /** The host's toolbar asks which tool has the mouse only when it is told to. */
+  #showInToolbar(): void {
+    const { toolbarService, viewportGridService } = this.#context.host.servicesManager.services;
+    toolbarService.refreshToolbarState({ viewportId: viewportGridService.getActiveViewportId() });
   }
 
   /** A tool chosen in the host's toolbar takes the mouse away from add and remove mode. */
@@ -78,27 +91,6 @@ export class BoxEditing {
 
   // ---- gestures ----
 
-  /**
-   * The host hands a click on only when it can be no double click. A key that follows sooner would find the next cell
-   * on the screen and the box would land there: whatever changes the cell waits for the gesture.
-   */
-  pressed(): void {
-    if (this.#context.store.state.editMode === 'select') return;
-    this.#gesture = new Promise(resolve => {
-      const timer = setTimeout(() => this.#endGesture(), GESTURE_TIMEOUT_MS);
-      this.#endGesture = () => {
-        clearTimeout(timer);
-        this.#gesture = null;
-        resolve();
-      };
-    });
-  }
-
-  /** Null when no gesture is under way. */
-  gestureEnd(): Promise<void> | null {
-    return this.#gesture;
-  }
-
   toolHost(): ChromosomeToolHost {
     const { store, images } = this.#context;
     return {
@@ -106,14 +98,9 @@ export class BoxEditing {
       showBoxes: () => store.state.settings.showBoxes,
       showNumbers: () => store.state.settings.showNumbers,
       shownBoxes: imageId => this.#shownBoxes(imageId),
-      clicked: (imageId, point, mode) => {
-        this.#clicked(imageId, point, mode);
-        this.#endGesture();
-      },
-      drawn: (imageId, box, mode) => {
-        this.#drawn(imageId, box, mode);
-        this.#endGesture();
-      },
+      isPressed: () => this.#context.viewer?.tracking.isPressed() ?? false,
+      wasClick: () => this.#context.viewer?.tracking.wasClick() ?? false,
+      drawn: (imageId, box, mode) => this.#drawn(imageId, box, mode),
       moved: (imageId, chromosomeId, box) => {
         const cellId = images.cellOf(imageId);
         if (cellId) this.#openCase.act({ type: 'moveChromosome', cellId, chromosomeId, box }, 'Box moved.');
@@ -123,22 +110,40 @@ export class BoxEditing {
 
   #shownBoxes(imageId: string): readonly ShownBox[] {
     const cellId = this.#context.images.cellOf(imageId);
-    if (!cellId || !this.#openCase.state) return [];
+    const { state } = this.#openCase;
+    if (!cellId || !state) return [];
     const ghosts = this.#openCase
       .visible(cellId)
       .filter(({ status }) => status === 'removed')
       .map(({ id, box }) => ({ id, box, kind: 'removed' as const }));
-    const proposed = (this.#openCase.cell(cellId).proposal?.differences ?? []).flatMap(difference =>
-      difference.kind === 'new' ? [{ id: difference.id, box: difference.chromosome.box, kind: 'proposed' as const }] : [],
-    );
-    return [...ghosts, ...proposed];
+    const isReader = this.#openCase.person().role === 'reader';
+    const { proposal, chromosomes } = this.#openCase.cell(cellId);
+    const proposed = (isReader ? proposal?.differences ?? [] : []).flatMap((difference): ShownBox[] => {
+      if (difference.kind === 'new') return [{ id: difference.id, box: difference.chromosome.box, kind: 'proposed' }];
+      const gone = chromosomes.find(({ id }) => id === difference.chromosomeId);
+      return gone ? [{ id: difference.id, box: gone.box, kind: 'gone' }] : [];
+    });
+    const pointed = this.#pointed?.cellId === cellId ? this.#pointed.boxes.map((box, i) => ({ id: `${i}`, box, kind: 'pointed' as const })) : [];
+    return [...ghosts, ...proposed, ...pointed, ...this.#readersDifferences(cellId)];
   }
 
-  #clicked(imageId: string, point: Point, mode: EditMode): void {
+  /** Boxes that one reader alone has, in a cell that both have finished. */
+  #readersDifferences(cellId: string): readonly ShownBox[] {
+    const between = agreementFigures(this.#openCase.state!).differences.find(difference => difference.cellId === cellId);
+    if (!between) return [];
+    const shown = (kind: 'onlyReader' | 'onlyChecker') => between[kind].map(({ id, box }) => ({ id, box, kind }));
+    return [...shown('onlyReader'), ...shown('onlyChecker')];
+  }
+
+  /** A click or tap at a point of the image, image px. */
+  clicked(imageId: string, point: Point, withShift: boolean): void {
     const cellId = this.#context.images.cellOf(imageId);
     if (!cellId) return;
-    if (mode === 'remove') this.#removeAt(cellId, point);
-    else if (mode === 'add') this.#addAt(cellId, point);
+    this.#pointed = null;
+    const { editMode } = this.#context.store.state;
+    if (editMode === 'remove') this.#removeAt(cellId, point);
+    else if (editMode === 'add') this.#addAt(cellId, point);
+    else this.#selectAt(cellId, point, withShift);
   }
 
   #drawn(imageId: string, box: Box, mode: EditMode): void {
@@ -169,6 +174,10 @@ export class BoxEditing {
       const { rows, columns } = this.#openCase.cell(cellId).imageRef;
       const detection = this.#detectionOf(cellId);
       const box = candidateAt(detection, point, live) ?? fittingBox(live, point, { rows, columns, fallbackSidePx: detection?.sizePx });
+      if (live.some(other => boxIou(other, box) > SAME_CHROMOSOME_IOU)) {
+        this.#context.announce('This chromosome has a box already. Drag to draw another one.');
+        return;
+      }
       this.#openCase.act({ type: 'addChromosome', cellId, chromosomeId: newUID(), box });
     }
     this.#openCase.announceCount(cellId);
@@ -176,27 +185,31 @@ export class BoxEditing {
 
   // ---- selection ----
 
-  selectAt(viewport: { getCurrentImageId(): string; canvasToWorld(point: never): unknown }, canvasPoint: Point, isMulti: boolean): void {
-    const { viewer, store, images } = this.#context;
-    if (!viewer || store.state.editMode !== 'select') return;
-    const imageId = viewport.getCurrentImageId();
-    const cellId = imageId ? images.cellOf(imageId) : null;
-    if (!cellId) return;
-    const world = viewport.canvasToWorld(canvasPoint as never);
-    const point = viewer.core.utilities.worldToImageCoords(imageId, world as never) as [number, number];
+  #selectAt(cellId: string, point: Point, isMulti: boolean): void {
     const hit = smallestAround(this.#openCase.live(cellId), point);
-    const { selection } = viewer.tools.annotation;
+    const { selection } = this.#context.viewer!.tools.annotation;
     if (!isMulti) selection.deselectAnnotation();
     if (hit) selection.setAnnotationSelected(hit.id, true, isMulti);
     this.#context.renderBoxes();
   }
 
-  /** Selects the boxes that a flag is about, so that they stand out on the image. */
+  /** Marks what a flag of the shown cell is about and brings it into sight. */
   pointAt(flag: RiskFlag): void {
-    const { selection } = this.#context.viewer!.tools.annotation;
-    selection.deselectAnnotation();
-    for (const id of flag.chromosomeIds) selection.setAnnotationSelected(id, true, true);
+    const { viewer, store, images } = this.#context;
+    const { shownCellId } = store.state;
+    const image = shownCellId ? images.of(shownCellId) : undefined;
+    if (!viewer || !shownCellId || !image) return;
+    this.point(shownCellId, flag.boxes);
     this.#context.announce(flag.explanation);
+  }
+
+  /** Marks boxes of a cell until the next click; the first of them is brought into sight where the image is zoomed in. */
+  point(cellId: string, boxes: readonly Box[]): void {
+    const { viewer, images } = this.#context;
+    const image = images.of(cellId);
+    this.#pointed = { cellId, boxes };
+    const [first] = boxes;
+    if (viewer && image && first) viewer.tracking.reveal(image.imageId, [(first[0] + first[2]) / 2, (first[1] + first[3]) / 2]);
     this.#context.renderBoxes();
   }
 

@@ -4,8 +4,8 @@
  */
 import type { Action, Box } from '../casework/types.ts';
 import { selectDetections } from '../detection/selectDetections.ts';
-import type { CellDetection, SuppressionMethod } from '../detection/types.ts';
-import { DetectorClient, type DetectorStatus } from '../inference/DetectorClient.ts';
+import type { SuppressionMethod } from '../detection/types.ts';
+import { DetectorClient, type DetectorRun, type DetectorStatus } from '../inference/DetectorClient.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import type { ProviderChoice } from './countSettings.ts';
 import type { DetectorState } from './countState.ts';
@@ -13,7 +13,7 @@ import type { ServiceContext } from './serviceContext.ts';
 
 type RecordAiRun = Extract<Action, { type: 'recordAiRun' }>;
 
-/** What is known of a run beside its boxes. */
+/** What is known of a run beside its boxes: of a fresh one, or of the one that the case holds. */
 export interface RunFacts {
   readonly provider: string;
   readonly elapsedMs?: number;
@@ -26,7 +26,7 @@ const NEAR_MISS_PART = 0.5;
 export class CellDetector {
   readonly #context: ServiceContext;
   #client: DetectorClient | null = null;
-  readonly #detections = new Map<string, CellDetection>();
+  readonly #detections = new Map<string, DetectorRun>();
 
   constructor(context: ServiceContext) {
     this.#context = context;
@@ -73,7 +73,7 @@ export class CellDetector {
 
   // ---- what it found ----
 
-  keep(cellId: string, detection: CellDetection): void {
+  keep(cellId: string, detection: DetectorRun): void {
     this.#detections.set(cellId, detection);
   }
 
@@ -81,7 +81,7 @@ export class CellDetector {
     this.#detections.clear();
   }
 
-  detectionOf(cellId: string): CellDetection | undefined {
+  detectionOf(cellId: string): DetectorRun | undefined {
     return this.#detections.get(cellId);
   }
 

@@ -1,6 +1,5 @@
-/** Which cell is shown, and the ways to another one. */
-import { isFlagged } from '../casework/index.ts';
-import type { Cell } from '../casework/types.ts';
+/** Which cell is shown, and the ways to another one, in the order in which the reader goes through the cells. */
+import { adjacentCell, orderedCellIds, type CellFilter } from '../casework/index.ts';
 import type { OpenCase } from './OpenCase.ts';
 import type { ServiceContext } from './serviceContext.ts';
 
@@ -10,15 +9,15 @@ const SHOW_RETRY_MS = 3000;
 export class CellNavigation {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
-  readonly #gestureEnd: () => Promise<void> | null;
+  readonly #onShown: () => void;
   /** The cell that was asked for last, until its image is on the screen. */
   #wantedCellId: string | null = null;
 
-  /** @param gestureEnd what a change of cell has to wait for; null when no gesture is under way */
-  constructor(context: ServiceContext, openCase: OpenCase, gestureEnd: () => Promise<void> | null) {
+  /** @param onShown another cell is shown */
+  constructor(context: ServiceContext, openCase: OpenCase, onShown: () => void) {
     this.#context = context;
     this.#openCase = openCase;
-    this.#gestureEnd = gestureEnd;
+    this.#onShown = onShown;
   }
 
   forget(): void {
@@ -27,21 +26,26 @@ export class CellNavigation {
 
   /** The host shows this image now. */
   imageShown(imageId: string | null): void {
-    const { store, images } = this.#context;
-    const cellId = imageId ? images.cellOf(imageId) : null;
+    const cellId = imageId ? this.#context.images.cellOf(imageId) : null;
     if (cellId === this.#wantedCellId) this.#wantedCellId = null;
     // An image that comes late, when the reader has gone on already, does not call the reader back.
-    if (this.#wantedCellId === null && cellId !== store.state.shownCellId) store.set({ shownCellId: cellId });
+    if (this.#wantedCellId === null) this.#setShown(cellId);
+  }
+
+  #setShown(shownCellId: string | null): void {
+    const { store } = this.#context;
+    if (shownCellId === store.state.shownCellId) return;
+    store.set({ shownCellId });
+    this.#onShown();
   }
 
   async showCell(cellId: string): Promise<void> {
-    await this.#gestureEnd();
-    const { viewer, images, store } = this.#context;
+    const { viewer, images } = this.#context;
     const image = images.of(cellId);
     if (!image || !viewer) return;
     // The list answers at once, the picture follows.
     this.#wantedCellId = cellId;
-    store.set({ shownCellId: cellId });
+    this.#setShown(cellId);
     // The host drops a change of series that comes while it still makes the last one: ask again until it is there.
     for (let attempt = 0; attempt < SHOW_ATTEMPTS; attempt++) {
       await viewer.tracking.show(image);
@@ -53,22 +57,41 @@ export class CellNavigation {
     this.imageShown(viewer.tracking.currentImageId());
   }
 
-  /** The next cell in this direction, wrapping round; `fits` narrows the choice. */
-  showNext(step: 1 | -1, fits: (cell: Cell) => boolean = () => true): void {
-    const { shownCellId } = this.#context.store.state;
-    const cells = this.#openCase.state?.cells ?? [];
-    const at = cells.findIndex(cell => cell.id === shownCellId);
-    for (let i = 1; i <= cells.length; i++) {
-      const cell = cells[(at + step * i + cells.length * 2) % cells.length];
-      if (!fits(cell)) continue;
-      void this.showCell(cell.id);
-      return;
-    }
-    this.#context.announce('No such cell.');
+  // ---- in the reader's order ----
+
+  /** Cell ids as the list shows them. */
+  order(): readonly string[] {
+    const { state } = this.#openCase;
+    return state ? orderedCellIds(state, { by: this.#context.store.state.settings.reviewOrder }) : [];
+  }
+
+  /** The cell that this key would lead to; null when there is none. */
+  next(filter: CellFilter = 'all', direction: 'next' | 'previous' = 'next'): string | null {
+    const { state } = this.#openCase;
+    const { shownCellId, settings } = this.#context.store.state;
+    return state ? adjacentCell(state, shownCellId, { direction, filter, by: settings.reviewOrder }) : null;
+  }
+
+  showNext(): void {
+    this.#go(this.next(), 'This is the only cell.');
+  }
+
+  showPrevious(): void {
+    this.#go(this.next('all', 'previous'), 'This is the only cell.');
   }
 
   showNextFlagged(): void {
-    const { flags } = this.#context.store.state;
-    this.showNext(1, cell => cell.state === 'counted' && isFlagged(flags.get(cell.id) ?? []));
+    this.#go(this.next('flagged'), 'No other cell is flagged.');
+  }
+
+  /** On to what waits next for this person; where nothing does, the shown cell stays. */
+  showNextOpen(filter: 'unreviewed' | 'unchecked'): void {
+    const cellId = this.next(filter);
+    if (cellId) void this.showCell(cellId);
+  }
+
+  #go(cellId: string | null, otherwise: string): void {
+    if (cellId) void this.showCell(cellId);
+    else this.#context.announce(otherwise);
   }
 }

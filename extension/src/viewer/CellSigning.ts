@@ -3,39 +3,59 @@ import { applyAction } from '../casework/index.ts';
 import type { Cell, ExclusionReason, Person, SecondReadMode } from '../casework/types.ts';
 import type { CellNavigation } from './CellNavigation.ts';
 import type { OpenCase } from './OpenCase.ts';
+import type { ReaderIdentity } from './ReaderIdentity.ts';
 import { messageOf, now, type ServiceContext } from './serviceContext.ts';
+
+/** Reviewed, and the checker has not finished it. */
+const isToBeChecked = (cell: Cell): boolean => cell.state === 'reviewed' && cell.secondRead?.finishedAt === undefined;
 
 export class CellSigning {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
   readonly #navigation: CellNavigation;
-  readonly #gestureEnd: () => Promise<void> | null;
+  readonly #reader: ReaderIdentity;
 
-  constructor(context: ServiceContext, openCase: OpenCase, navigation: CellNavigation, gestureEnd: () => Promise<void> | null) {
+  constructor(context: ServiceContext, openCase: OpenCase, navigation: CellNavigation, reader: ReaderIdentity) {
     this.#context = context;
     this.#openCase = openCase;
     this.#navigation = navigation;
-    this.#gestureEnd = gestureEnd;
+    this.#reader = reader;
   }
 
   /** The reader or the checker signs the shown cell and goes on to the next open one. */
   async acceptShown(): Promise<void> {
-    await this.#gestureEnd();
     const { shownCellId } = this.#context.store.state;
     if (!shownCellId || !this.#openCase.state) return;
     const isChecking = this.#openCase.person().role === 'checker';
-    const isOpen = (cell: Cell) => cell.state === (isChecking ? 'reviewed' : 'counted');
+    const isOpen = (cell: Cell) => (isChecking ? isToBeChecked(cell) : cell.state === 'counted');
     if (isOpen(this.#openCase.cell(shownCellId))) {
+      if (!(await this.#reader.named())) return;
       const done = this.#openCase.act({ type: isChecking ? 'checkCell' : 'acceptCell', cellId: shownCellId });
       if (!done) return;
       this.#context.announce(`${this.#openCase.countSentence(shownCellId)} Accepted.`);
     }
-    if (this.#openCase.state.cells.some(isOpen)) this.#navigation.showNext(1, isOpen);
+    this.#navigation.showNextOpen(isChecking ? 'unchecked' : 'unreviewed');
   }
 
-  excludeShown(reason: ExclusionReason, text?: string): boolean {
+  /** The checker signs the shown cell by a count without boxes. */
+  checkShown(typedCount: number): void {
     const { shownCellId } = this.#context.store.state;
-    return shownCellId !== null && this.#openCase.act({ type: 'excludeCell', cellId: shownCellId, reason, ...(text ? { text } : {}) }, 'Cell excluded.');
+    if (!shownCellId || !this.#openCase.act({ type: 'checkCell', cellId: shownCellId, typedCount })) return;
+    this.#context.announce(`Cell ${this.#openCase.cell(shownCellId).cellNumber} checked with ${typedCount}.`);
+    this.#navigation.showNextOpen('unchecked');
+  }
+
+  /** What the reader counted by eye in the shown cell; null clears it. */
+  typeCount(typedCount: number | null): boolean {
+    const { shownCellId } = this.#context.store.state;
+    return shownCellId !== null && this.#openCase.act({ type: 'setTypedCount', cellId: shownCellId, typedCount });
+  }
+
+  /** @returns whether the cell is excluded now */
+  async excludeShown(reason: ExclusionReason, text?: string): Promise<boolean> {
+    const { shownCellId } = this.#context.store.state;
+    if (shownCellId === null || !(await this.#reader.named())) return false;
+    return this.#openCase.act({ type: 'excludeCell', cellId: shownCellId, reason, ...(text ? { text } : {}) }, 'Cell excluded.');
   }
 
   includeShown(): void {

@@ -3,7 +3,8 @@
  * file; all of them write one state, and facts go out through one subscription. The count itself is never stored: it is
  * derived from the live boxes of the case.
  */
-import type { Person } from '../casework/types.ts';
+import { PRESETS } from '../casework/index.ts';
+import type { Person, Preset } from '../casework/types.ts';
 import { mapMeasurements } from './annotations.ts';
 import { BoxEditing } from './BoxEditing.ts';
 import { BoxSync } from './BoxSync.ts';
@@ -11,10 +12,11 @@ import { CellDetector } from './CellDetector.ts';
 import { CellNavigation } from './CellNavigation.ts';
 import { CellSigning } from './CellSigning.ts';
 import { createChromosomeTool } from './chromosomeTool.ts';
-import { DEFAULT_SETTINGS, knownReaderName, storedSettings, storeReaderName, storeSettings, type CountSettings, type ProviderChoice } from './countSettings.ts';
+import { DEFAULT_SETTINGS, knownReaderName, storedPresets, storedSettings, storePreset, storeSettings, type CountSettings, type ProviderChoice } from './countSettings.ts';
 import { CountStore, type CountState } from './countState.ts';
 import { cornerstoneLibraries, type HostParams } from './hostTypes.ts';
 import { OpenCase, type ReaderAction } from './OpenCase.ts';
+import { ReaderIdentity } from './ReaderIdentity.ts';
 import { ReportSaving } from './ReportSaving.ts';
 import { RunQueue } from './RunQueue.ts';
 import { ServiceContext } from './serviceContext.ts';
@@ -39,6 +41,7 @@ const INITIAL: CountState = {
   scoreThreshold: 0.5,
   settings: DEFAULT_SETTINGS,
   readerName: '',
+  isNameAsked: false,
   restorable: null,
   report: null,
   hasUnsavedWork: false,
@@ -61,6 +64,7 @@ export class ChromosomeCountService {
   readonly signing: CellSigning;
   readonly reports: ReportSaving;
   readonly work: UnsavedWork;
+  readonly reader: ReaderIdentity;
 
   constructor(host: HostParams, { assetsUrl }: { assetsUrl: string }) {
     const context = new ServiceContext(host, assetsUrl, new CountStore(INITIAL));
@@ -78,12 +82,12 @@ export class ChromosomeCountService {
     this.#boxSync = new BoxSync(context, openCase);
     this.detector = new CellDetector(context);
     this.boxes = new BoxEditing(context, openCase, cellId => this.detector.detectionOf(cellId));
-    const gestureEnd = () => this.boxes.gestureEnd();
-    this.navigation = new CellNavigation(context, openCase, gestureEnd);
-    this.runs = new RunQueue(context, openCase, this.detector);
-    this.signing = new CellSigning(context, openCase, this.navigation, gestureEnd);
+    this.reader = new ReaderIdentity(context, openCase);
+    this.navigation = new CellNavigation(context, openCase, () => this.runs.prepareNext());
+    this.runs = new RunQueue(context, openCase, this.detector, this.navigation);
+    this.signing = new CellSigning(context, openCase, this.navigation, this.reader);
     this.work = new UnsavedWork(context, openCase);
-    this.reports = new ReportSaving(context, openCase, studyInstanceUID => this.work.remove(studyInstanceUID));
+    this.reports = new ReportSaving(context, openCase, this.reader, studyInstanceUID => this.work.remove(studyInstanceUID));
     this.#opening = new StudyOpening(context, openCase, {
       onCells: () => this.#imageShown(context.viewer!.tracking.currentImageId()),
       onReplaced: () => this.detector.forgetDetections(),
@@ -129,8 +133,8 @@ export class ChromosomeCountService {
       core,
       tools,
       onImage: imageId => this.#imageShown(imageId),
-      onPress: () => this.boxes.pressed(),
-      onClick: (viewport, point, isMulti) => this.boxes.selectAt(viewport, point, isMulti),
+      onClick: (imageId, point, withShift) => this.boxes.clicked(imageId, point, withShift),
+      onTap: (imageId, point) => this.boxes.clicked(imageId, point, false),
     });
     const { displaySetService } = services;
     const subscriptions = ['DISPLAY_SETS_ADDED', 'DISPLAY_SETS_CHANGED', 'DISPLAY_SETS_REMOVED'].map(name =>
@@ -178,7 +182,7 @@ export class ChromosomeCountService {
     await this.work.offer(studyInstanceUID);
     this.reports.loadCorrections();
     const isStill = this.#context.viewer === viewer && store.state.caseState?.studyInstanceUID === studyInstanceUID;
-    if (isStill && store.state.settings.countOnOpening && !store.state.restorable) void this.runs.countAll();
+    if (isStill && store.state.settings.countOnOpening && !store.state.restorable) void this.runs.countAll(null);
   }
 
   // ---- the case ----
@@ -192,8 +196,7 @@ export class ChromosomeCountService {
   }
 
   /** The latest step in the viewer, whatever made it. */
-  async undo(): Promise<void> {
-    await this.boxes.gestureEnd();
+  undo(): void {
     this.#openCase.undo();
   }
 
@@ -208,9 +211,18 @@ export class ChromosomeCountService {
 
   // ---- settings ----
 
-  setReaderName(readerName: string): void {
-    storeReaderName(readerName);
-    this.#context.store.set({ readerName });
+  /** The shipped protocols and those of this browser, each once. */
+  presets(): readonly Preset[] {
+    const current = this.getState().caseState?.preset;
+    const own = [...(current ? [current] : []), ...storedPresets()];
+    return [...new Map([...PRESETS, ...[...own].reverse()].map(preset => [preset.id, preset])).values()];
+  }
+
+  /** The protocol of this case, and of the next one in this browser. */
+  usePreset(preset: Preset): boolean {
+    const isUsed = this.act({ type: 'changePreset', preset });
+    if (isUsed) storePreset(preset);
+    return isUsed;
   }
 
   changeSettings(changes: Partial<CountSettings>): void {

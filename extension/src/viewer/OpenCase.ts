@@ -6,10 +6,12 @@ import type { Action, CaseState, Cell, Chromosome, Edit, Person } from '../casew
 import { newUID } from '../report/valueRepresentation.ts';
 import { messageOf, now, type ServiceContext } from './serviceContext.ts';
 
-const UNNAMED = 'Unnamed reader';
+/** Signs what a reader does before the name is known. */
+export const UNNAMED = 'Unnamed reader';
 
 type Unsigned<A> = A extends Action ? Omit<A, 'by' | 'at'> : never;
 export type ReaderAction = Unsigned<Action>;
+export type RecordedRun = Pick<Extract<Action, { type: 'recordAiRun' }>, 'cellId' | 'run' | 'detections'>;
 
 interface OpenCaseEvents {
   /** Cells whose boxes or whose view of them changed. */
@@ -23,6 +25,8 @@ export class OpenCase {
   readonly #events: OpenCaseEvents;
   /** Length of the log when the case was last saved or opened. */
   #cleanLogLength = 0;
+  /** The step over several cells that the host's history holds already. */
+  #stepInHost: string | undefined;
 
   constructor(context: ServiceContext, events: OpenCaseEvents) {
     this.#context = context;
@@ -94,7 +98,7 @@ export class OpenCase {
     if (!this.state) return false;
     try {
       this.set(applyAction(this.state, { ...action, by: this.person(), at: now() } as Action), announcement);
-      if (this.#context.store.state.undoable?.seq === this.state.log.at(-1)!.seq) this.#rememberInHost();
+      this.#rememberInHost();
       return true;
     } catch (error) {
       this.#context.notify('warning', 'Not done', messageOf(error));
@@ -102,9 +106,29 @@ export class OpenCase {
     }
   }
 
+  /**
+   * Records what a run, or another threshold, found on some cells.
+   * @param by the person who asked for it, who can undo it; null when the plugin counted by itself
+   * @throws CaseworkError where a checker asks for it
+   */
+  recordRuns(runs: readonly RecordedRun[], { by, step }: { by: Person | null; step?: string }): void {
+    if (!this.state || !runs.length) return;
+    const at = now();
+    const recorded = runs.reduce(
+      (state, found) => applyAction(state, { type: 'recordAiRun', ...found, by: by ?? { name: found.run.modelId, role: 'model' }, at, ...(by && step && { step }) }),
+      this.state,
+    );
+    this.set(recorded);
+    this.#rememberInHost();
+  }
+
   /** One entry of the host's own history per step of the case: its undo button and keys then do the right thing. */
   #rememberInHost(): void {
-    const { changes } = this.state!.log.at(-1)!;
+    const { log } = this.state!;
+    const last = log.at(-1)!;
+    const { changes, step } = last;
+    if (this.#context.store.state.undoable?.seq !== last.seq || (step !== undefined && step === this.#stepInHost)) return;
+    this.#stepInHost = step;
     const { DefaultHistoryMemo } = this.#context.viewer!.core.utilities.HistoryMemo;
     const restoreMemo = (isUndo?: boolean) => this.#step(isUndo === false ? 'redo' : 'undo');
     const memo = { id: newUID(), operationType: 'chromosomeCount', restoreMemo };
@@ -135,7 +159,11 @@ export class OpenCase {
     }
     const step = word === 'undo' ? undo : redo;
     this.set(step(this.state, { by: this.person(), at: now() }), word === 'undo' ? 'Undone.' : 'Done again.');
-    if (edit.cellId) this.#events.onStep(edit.cellId);
+    if (!edit.cellId) return;
+    const { aiRun } = this.cell(edit.cellId);
+    // The threshold that is set is the one of the boxes on the screen.
+    if (edit.type === 'recordAiRun' && aiRun) this.#context.store.set({ method: aiRun.method, scoreThreshold: aiRun.scoreThreshold });
+    this.#events.onStep(edit.cellId);
   }
 
   // ---- facts ----

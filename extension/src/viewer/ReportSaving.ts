@@ -1,42 +1,59 @@
 /** The case leaves the browser: saved to the archive, downloaded, printed; and the site's statistics that come of it. */
-import type { CorrectionRecord } from '../casework/types.ts';
-import { caseHeader, cellsCsv, jsonReport, printPage, type CaseHeader } from '../report/index.ts';
+import type { CaseState, CorrectionRecord } from '../casework/types.ts';
+import { isCounted } from '../casework/index.ts';
+import { caseHeader, cellsCsv, jsonReport, printPage, reportDocument, RESEARCH_USE, type CaseHeader } from '../report/index.ts';
+import { drawCellPicture, type CellPictureOptions } from './cellPicture.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
-import { saveReport } from './reportStorage.ts';
+import type { ReaderIdentity } from './ReaderIdentity.ts';
+import { readImage } from './readImage.ts';
+import { preparePicture, prepareReport, storeFile, type PreparedFile } from './reportStorage.ts';
 import { messageOf, type ServiceContext } from './serviceContext.ts';
+import { dateOf, type OpenedReport } from './storedReports.ts';
 import { createCorrectionStore } from './workStore.ts';
+
+/** Longer side of a cell's picture on the printed page, px. */
+const PRINTED_SIDE_PX = 640;
 
 export class ReportSaving {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
+  readonly #reader: ReaderIdentity;
   readonly #onSaved: (studyInstanceUID: string) => void;
   readonly #corrections = createCorrectionStore();
+  /** What was sent and not taken: as long as the case stays as it is, the same file is sent again, and is stored once. */
+  #unsaved: { readonly caseState: CaseState; readonly file: PreparedFile } | null = null;
 
-  constructor(context: ServiceContext, openCase: OpenCase, onSaved: (studyInstanceUID: string) => void) {
+  constructor(context: ServiceContext, openCase: OpenCase, reader: ReaderIdentity, onSaved: (studyInstanceUID: string) => void) {
     this.#context = context;
     this.#openCase = openCase;
+    this.#reader = reader;
     this.#onSaved = onSaved;
   }
 
-  /** Metadata of any image of the study; null while none is open. */
-  #study(): Instance | null {
+  /** Metadata of the images of the study; empty while none is open. */
+  #instances(): readonly Instance[] {
     const { images, viewer } = this.#context;
-    const [image] = images.all();
-    return image && viewer ? (viewer.core.metaData.get('instance', image.imageId) as Instance) : null;
+    return viewer ? images.all().map(({ imageId }) => viewer.core.metaData.get('instance', imageId) as Instance) : [];
   }
 
   /** Stores the case as a structured report in the study. */
   async save(): Promise<void> {
     const { store, host } = this.#context;
-    const { caseState, save, report } = store.state;
-    const study = this.#study();
-    if (!caseState || !study || save.phase === 'saving') return;
+    if (!this.#instances().length || !(await this.#reader.named())) return;
+    const { caseState, report, save } = store.state;
+    // Asked after the name, so that of two clicks one goes on.
+    if (!caseState || save.phase === 'saving') return;
     store.set({ save: { phase: 'saving' } });
     const logLength = caseState.log.length;
     try {
-      const stored = await saveReport(host, caseState, { study, readerName: this.#openCase.readerName(), predecessor: report?.document });
-      store.set({ save: { phase: 'saved', message: stored.message }, report: stored.report, announcement: stored.message });
+      const file = await this.#file(caseState, report);
+      const message = await storeFile(host, file);
+      this.#unsaved = null;
+      const document = reportDocument(file.dataset);
+      const others = report ? [report.document, ...report.others] : [];
+      const stored: OpenedReport = { document, origin: 'chromosome-count', state: caseState, boxes: [], warnings: [], date: dateOf(document), others };
+      store.set({ save: { phase: 'saved', message }, report: stored, announcement: message });
       this.#openCase.markSaved(logLength);
       this.#onSaved(caseState.studyInstanceUID);
       this.#show(this.#corrections.add(caseState));
@@ -44,6 +61,18 @@ export class ReportSaving {
       const message = `${messageOf(error)} The count is not saved; your work is kept here.`;
       store.set({ save: { phase: 'failed', message }, announcement: message });
     }
+  }
+
+  async #file(caseState: CaseState, report: OpenedReport | null): Promise<PreparedFile> {
+    if (this.#unsaved?.caseState === caseState) return this.#unsaved.file;
+    const file = await prepareReport(caseState, {
+      images: this.#instances(),
+      readerName: this.#openCase.readerName(),
+      // Another program's report stays what it is: ours does not replace it.
+      ...(report?.origin === 'chromosome-count' ? { predecessor: report.document } : {}),
+    });
+    this.#unsaved = { caseState, file };
+    return file;
   }
 
   /**
@@ -57,15 +86,53 @@ export class ReportSaving {
     return kind === 'csv' ? cellsCsv([{ state, header }]) : jsonReport(state, header);
   }
 
+  /** Stores a picture of the shown cell with its boxes in the study: for viewers that show no structured report. */
+  async savePicture(): Promise<void> {
+    const { host, store } = this.#context;
+    const { shownCellId } = store.state;
+    const [study] = this.#instances();
+    if (!shownCellId || !study) return;
+    const { cellNumber, imageRef, state } = this.#openCase.cell(shownCellId);
+    try {
+      const count = state === 'excluded' ? 'excluded' : this.#openCase.live(shownCellId).length;
+      const canvas = await this.#draw(shownCellId, { caption: `Cell ${cellNumber}: ${count}. ${RESEARCH_USE}` });
+      const { width, height } = canvas;
+      const pixels = canvas.getContext('2d')!.getImageData(0, 0, width, height).data;
+      const message = await storeFile(host, await preparePicture({ rows: height, columns: width, pixels }, { study, source: imageRef }));
+      this.#context.notify('info', `Picture of cell ${cellNumber}`, message);
+    } catch (error) {
+      this.#context.notify('error', 'The picture is not saved', messageOf(error));
+    }
+  }
+
+  async #draw(cellId: string, options?: CellPictureOptions): Promise<HTMLCanvasElement> {
+    const { imageId } = this.#context.images.of(cellId)!;
+    return drawCellPicture(await readImage(this.#context.viewer!.core, imageId), this.#openCase.live(cellId), options);
+  }
+
+  /** Pictures of the cells with a count, with their boxes; a cell whose image cannot be read prints without. */
+  async #pictures(): Promise<ReadonlyMap<string, string>> {
+    const pictures = new Map<string, string>();
+    for (const cell of this.#openCase.state!.cells.filter(isCounted)) {
+      try {
+        pictures.set(cell.id, (await this.#draw(cell.id, { longSide: PRINTED_SIDE_PX })).toDataURL('image/png'));
+      } catch (error) {
+        this.#context.notify('warning', `Cell ${cell.cellNumber} prints without its picture`, messageOf(error));
+      }
+    }
+    return pictures;
+  }
+
   /** Opens the printable page in a frame of its own and hands it to the browser's print. */
-  print(): void {
+  async print(): Promise<void> {
     const { state } = this.#openCase;
     const header = this.#header();
     if (!state || !header) return;
+    const thumbnails = await this.#pictures();
     const frame = document.createElement('iframe');
     frame.style.cssText = 'position:fixed;width:0;height:0;border:0';
     frame.title = 'Printable page';
-    frame.srcdoc = printPage(state, header, { thumbnails: this.#context.store.state.thumbnails });
+    frame.srcdoc = printPage(state, header, { thumbnails });
     frame.addEventListener('load', () => {
       frame.contentWindow!.addEventListener('afterprint', () => frame.remove());
       frame.contentWindow!.print();
@@ -74,8 +141,8 @@ export class ReportSaving {
   }
 
   #header(): CaseHeader | null {
-    const study = this.#study();
-    return study && caseHeader(study);
+    const images = this.#instances();
+    return images.length ? caseHeader(images[0], images) : null;
   }
 
   loadCorrections(): void {

@@ -1,33 +1,43 @@
 /** Runs of the detector over cells: one run at a time, what is done stays, and a run never overwrites a person's edit. */
-import { applyAction } from '../casework/index.ts';
+import type { Person } from '../casework/types.ts';
 import type { SuppressionMethod } from '../detection/types.ts';
+import type { DetectorRun } from '../inference/DetectorClient.ts';
 import type { CellDetector, RunFacts } from './CellDetector.ts';
-import type { OpenCase } from './OpenCase.ts';
+import type { CellNavigation } from './CellNavigation.ts';
+import type { OpenCase, RecordedRun } from './OpenCase.ts';
 import { drawThumbnail, readImage } from './readImage.ts';
-import { messageOf, now, type ServiceContext } from './serviceContext.ts';
+import { newUID } from '../report/valueRepresentation.ts';
+import { messageOf, type ServiceContext } from './serviceContext.ts';
 
 export class RunQueue {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
   readonly #detector: CellDetector;
+  readonly #navigation: CellNavigation;
   #abort: AbortController | null = null;
+  /** The cell that is counted before it is asked for. */
+  #ahead: { readonly cellId: string; readonly ended: Promise<void> } | null = null;
 
-  constructor(context: ServiceContext, openCase: OpenCase, detector: CellDetector) {
+  constructor(context: ServiceContext, openCase: OpenCase, detector: CellDetector, navigation: CellNavigation) {
     this.#context = context;
     this.#openCase = openCase;
     this.#detector = detector;
+    this.#navigation = navigation;
   }
 
   countShown(): Promise<void> {
     const { shownCellId } = this.#context.store.state;
-    return shownCellId ? this.countCells([shownCellId]) : Promise.resolve();
+    return shownCellId ? this.countCells([shownCellId], this.#openCase.person()) : Promise.resolve();
   }
 
-  /** Every cell that has no count yet; all that are not excluded when each has one. */
-  countAll(): Promise<void> {
+  /**
+   * Every cell that has no count yet; all that are not excluded when each has one.
+   * @param by who asks for it; null when the plugin counts by itself
+   */
+  countAll(by: Person | null = this.#openCase.person()): Promise<void> {
     const cells = this.#openCase.state?.cells.filter(cell => cell.state !== 'excluded') ?? [];
     const open = cells.filter(cell => cell.state === 'notCounted');
-    return this.countCells((open.length ? open : cells).map(cell => cell.id));
+    return this.countCells((open.length ? open : cells).map(cell => cell.id), by);
   }
 
   cancel(): void {
@@ -37,11 +47,17 @@ export class RunQueue {
   /**
    * Counts the cells one after the other; what is done stays when it is cancelled. One run at a time. A cell that cannot
    * be read or counted is named and passed over; where the detector itself fails, the run ends.
+   * @param by the person who asked, for whom the run is one step to undo; null when the plugin counts by itself
    */
-  async countCells(cellIds: readonly string[]): Promise<void> {
+  async countCells(cellIds: readonly string[], by: Person | null): Promise<void> {
     const { viewer, store } = this.#context;
     const { client } = this.#detector;
     if (!viewer || !client || store.state.run || !cellIds.length) return;
+    if (by?.role === 'checker') {
+      this.#context.notify('info', 'Not while a second person reads', 'End the second reading before you count again.');
+      return;
+    }
+    const step = newUID();
     const abort = new AbortController();
     const { signal } = abort;
     this.#abort = abort;
@@ -57,10 +73,10 @@ export class RunQueue {
       try {
         const pixels = await reading;
         if (i + 1 < cellIds.length) next = this.#read(cellIds[i + 1], signal);
-        const detection = await client.detect(pixels, { signal });
+        const detection = (await this.#countedAhead(cellId)) ?? (await client.detect(pixels, { signal }));
         if (this.#context.viewer !== viewer) return;
         this.#detector.keep(cellId, detection);
-        this.#record(cellId, { provider: detection.provider, elapsedMs: detection.elapsedMs, sharpness: detection.sharpness });
+        this.#record([[cellId, detection]], { by, step });
         if (!store.state.thumbnails.has(cellId)) store.set({ thumbnails: new Map(store.state.thumbnails).set(cellId, drawThumbnail(pixels)) });
         this.#setError(cellId, null);
         numCounted++;
@@ -82,6 +98,40 @@ export class RunQueue {
     const told = numCounted === 1 ? this.#openCase.countSentence(cellIds[0]) : `${numCounted} of ${cellIds.length} cells counted.`;
     const ending = failure ? `Counting stopped: ${failure}. ` : signal.aborted ? 'Cancelled. ' : '';
     store.set({ run: null, announcement: ending + told });
+    this.prepareNext();
+  }
+
+  /** Decodes the cell that comes next and, where the reader counts cell by cell, counts it while this one is looked at. */
+  prepareNext(): void {
+    const { viewer, store } = this.#context;
+    const { client } = this.#detector;
+    const cellId = this.#navigation.next('unreviewed');
+    if (!viewer || !cellId || this.#openCase.person().role === 'checker') return;
+    const abort = new AbortController();
+    const reading = this.#read(cellId, abort.signal);
+    const isWanted = store.state.settings.countAhead && this.#openCase.cell(cellId).state === 'notCounted' && this.#detector.cellsWithDetection().length > 0;
+    if (!isWanted || !client || this.#ahead || store.state.run || store.state.detector.phase !== 'ready' || store.state.cellErrors.has(cellId)) return;
+    const count = async () => {
+      try {
+        const detection = await client.detect(await reading, { signal: abort.signal });
+        if (this.#context.viewer !== viewer) return;
+        this.#detector.keep(cellId, detection);
+        this.#record([[cellId, detection]], { by: null });
+      } catch (error) {
+        // Whoever asks for the cell gets the same answer; until then it is said in the list.
+        if (this.#context.viewer === viewer && !abort.signal.aborted) this.#setError(cellId, messageOf(error));
+      } finally {
+        this.#ahead = null;
+      }
+    };
+    this.#ahead = { cellId, ended: count() };
+  }
+
+  /** What is being counted ahead for this cell; undefined when nothing is. */
+  async #countedAhead(cellId: string): Promise<DetectorRun | undefined> {
+    if (this.#ahead?.cellId !== cellId) return undefined;
+    await this.#ahead.ended;
+    return this.#detector.detectionOf(cellId);
   }
 
   #read(cellId: string, signal: AbortSignal) {
@@ -102,22 +152,24 @@ export class RunQueue {
     store.set({ cellErrors });
   }
 
-  #record(cellId: string, facts: RunFacts): void {
-    const found = this.#detector.runOf(cellId, facts);
-    const { state } = this.#openCase;
-    if (!found || !state) return;
-    const by = { name: found.run.modelId, role: 'model' } as const;
-    this.#openCase.set(applyAction(state, { type: 'recordAiRun', cellId, ...found, by, at: now() }));
+  #record(found: readonly (readonly [cellId: string, facts: RunFacts])[], signature: { by: Person | null; step?: string }): void {
+    const runs = found.flatMap(([cellId, facts]): RecordedRun[] => {
+      const run = this.#detector.runOf(cellId, facts);
+      return run ? [{ cellId, ...run }] : [];
+    });
+    this.#openCase.recordRuns(runs, signature);
   }
 
   // ---- threshold and suppression, without inference ----
 
   setThreshold(scoreThreshold: number): void {
+    if (!this.#maySelect()) return;
     this.#context.store.set({ scoreThreshold: Math.min(0.99, Math.max(0.05, Math.round(scoreThreshold * 100) / 100)) });
     this.#selectAgain();
   }
 
   setMethod(method: SuppressionMethod): void {
+    if (!this.#maySelect()) return;
     const { store } = this.#context;
     store.set({ method, scoreThreshold: this.#detector.shippedThreshold(method) ?? store.state.scoreThreshold });
     this.#selectAgain();
@@ -128,13 +180,19 @@ export class RunQueue {
     this.setMethod(this.#context.store.state.method);
   }
 
+  #maySelect(): boolean {
+    const isReader = this.#openCase.person().role === 'reader';
+    if (!isReader) this.#context.notify('info', 'Not while a second person reads', 'End the second reading before you change what the AI counts.');
+    return isReader;
+  }
+
   #selectAgain(): void {
     const { shownCellId } = this.#context.store.state;
-    for (const cellId of this.#detector.cellsWithDetection()) {
+    const found = this.#detector.cellsWithDetection().flatMap(cellId => {
       const { state, aiRun } = this.#openCase.cell(cellId);
-      if (state === 'excluded') continue;
-      this.#record(cellId, { provider: aiRun?.provider ?? '', elapsedMs: aiRun?.elapsedMs, sharpness: aiRun?.sharpness });
-    }
+      return state === 'excluded' || !aiRun ? [] : [[cellId, aiRun] as const];
+    });
+    this.#record(found, { by: this.#openCase.person(), step: newUID() });
     if (shownCellId && this.#detector.detectionOf(shownCellId)) this.#openCase.announceCount(shownCellId);
   }
 }

@@ -2,12 +2,13 @@
 import { applyAction, createCase } from '../casework/index.ts';
 import type { CaseState, Person } from '../casework/types.ts';
 import { newUID } from '../report/valueRepresentation.ts';
+import { storedPresets } from './countSettings.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
 import { drawThumbnail, readImage } from './readImage.ts';
-import { openNewestReport, reportsOfStudy, type OpenedReport } from './reportStorage.ts';
+import { openStoredReport, reportsOfStudy, type OpenedReport } from './storedReports.ts';
 import { messageOf, now, type OpenedViewer, type ServiceContext } from './serviceContext.ts';
-import { collectCells } from './studyCells.ts';
+import { cellIdOf, collectCells } from './studyCells.ts';
 
 interface StudyOpeningEvents {
   /** A study's report has been opened, or it has none. */
@@ -52,7 +53,7 @@ export class StudyOpening {
     // Series arrive in any order; until work begins, the numbers of the cells follow the order of the series.
     const isUntouched = !before || isNewStudy || (!store.state.run && before.log.length > 0 && before.log.every(({ type }) => type === 'addCells'));
     store.set({ phase: 'open', declined });
-    if (isUntouched) this.#openCase.open(this.#withAllCells(createCase({ studyInstanceUID })));
+    if (isUntouched) this.#openCase.open(this.#withAllCells(createCase({ studyInstanceUID, preset: storedPresets()[0] })));
     else this.#openCase.set(this.#withAllCells(before));
     this.#events.onCells();
     if (isNewStudy) void this.#openStudy(studyInstanceUID);
@@ -85,7 +86,7 @@ export class StudyOpening {
     if (!newest || newest.SOPInstanceUID === this.#readSOPInstanceUID || store.state.hasUnsavedWork || store.state.run) return;
     this.#readSOPInstanceUID = newest.SOPInstanceUID;
     try {
-      const report = await openNewestReport(host, studyInstanceUID);
+      const report = await openStoredReport(host, studyInstanceUID);
       if (!report || !this.#context.viewer || this.#openCase.state?.studyInstanceUID !== studyInstanceUID) return;
       store.set({ report });
       if (report.state) this.#replaceCase(report.state, `The stored count of ${report.date} is open.`);
@@ -108,17 +109,26 @@ export class StudyOpening {
     this.#openCase.openUnsaved(this.#withAllCells(unsaved), 'Your unsaved work is back.');
   }
 
-  /** Rectangles of another tool's report become boxes to review. */
+  /** Rectangles of another tool's report become boxes to review; what does not fit the study is left out, and said. */
   #takeBoxes(report: OpenedReport): void {
     let { state } = this.#openCase;
     if (!state) return;
     const by: Person = { name: report.document.authors[0] || 'Stored report', role: 'reader' };
+    let numTaken = 0;
+    let refusal = 'they are on images that are not in the study';
     for (const { sopInstanceUID, frameNumber, box } of report.boxes) {
-      const cellId = `${sopInstanceUID}:${frameNumber}`;
+      const cellId = cellIdOf(sopInstanceUID, frameNumber);
       if (!this.#context.images.of(cellId)) continue;
-      state = applyAction(state, { type: 'addChromosome', cellId, chromosomeId: newUID(), box, by, at: now() });
+      try {
+        state = applyAction(state, { type: 'addChromosome', cellId, chromosomeId: newUID(), box, by, at: now() });
+        numTaken++;
+      } catch (error) {
+        refusal = messageOf(error);
+      }
     }
-    this.#openCase.open(state, `${report.boxes.length} boxes of another report are open for review.`);
+    this.#openCase.open(state, `${numTaken} boxes of a stored report are open for review.`);
+    const numLeft = report.boxes.length - numTaken;
+    if (numLeft) this.#context.notify('warning', 'Stored report', `${numLeft} of its ${report.boxes.length} boxes are left out: ${refusal}`);
   }
 
   async #drawThumbnails(viewer: OpenedViewer): Promise<void> {

@@ -20,5 +20,11 @@ export const BOX_STYLES: Readonly<Record<ChromosomeStatus, BoxStyle>> = {
   removed: { color: '#808080', lineWidth: 1.5, lineDash: '2,3', label: 'Removed' },
 };
 
-/** Of a proposal that waits for a decision. */
-export const PROPOSED_STYLE: BoxStyle = { color: '#E69F00', lineWidth: 2, lineDash: '4,2', label: 'Proposed' };
+/** Boxes that are no chromosomes of the count: a proposal that waits, what a flag points at, what one reader alone has. */
+export const MARK_STYLES = {
+  gone: { color: '#8A6D00', lineWidth: 2.5, lineDash: '1,4', label: 'Not found again' },
+  proposed: { color: '#B37400', lineWidth: 2.5, lineDash: '4,2', label: 'Proposed' },
+  pointed: { color: '#C2185B', lineWidth: 2.5, lineDash: '2,2', label: 'Look here' },
+  onlyReader: { color: '#0072B2', lineWidth: 3, lineDash: '12,4', label: 'Reader only' },
+  onlyChecker: { color: '#D55E00', lineWidth: 3, lineDash: '3,3', label: 'Checker only' },
+} as const satisfies Record<string, BoxStyle>;

@@ -6,7 +6,7 @@
  */
 import type { Types as ToolTypes } from '@cornerstonejs/tools';
 import type { Box, Chromosome, ChromosomeStatus } from '../casework/types.ts';
-import { BOX_STYLES, PROPOSED_STYLE, type BoxStyle } from './boxStyle.ts';
+import { BOX_STYLES, MARK_STYLES, type BoxStyle } from './boxStyle.ts';
 import type { Core, Tools, Viewport } from './hostTypes.ts';
 
 export const CHROMOSOME_TOOL = 'ChromosomeBox';
@@ -14,11 +14,14 @@ export const CHROMOSOME_TOOL = 'ChromosomeBox';
 /** What a gesture on the image does: `select` leaves the primary button to the host's tool. */
 export type EditMode = 'select' | 'add' | 'remove';
 
+/** Ghosts, what a run proposes, what a flag points at, and what only one of two readers has. */
+export type ShownBoxKind = 'removed' | keyof typeof MARK_STYLES;
+
 /** A box that is shown but is no chromosome of the count. */
 export interface ShownBox {
   readonly id: string;
   readonly box: Box;
-  readonly kind: 'removed' | 'proposed';
+  readonly kind: ShownBoxKind;
 }
 
 export interface ChromosomeToolHost {
@@ -27,8 +30,9 @@ export interface ChromosomeToolHost {
   showNumbers(): boolean;
   /** Ghosts and proposals of the image. */
   shownBoxes(imageId: string): readonly ShownBox[];
-  /** A click on the image in add or remove mode, image px. */
-  clicked(imageId: string, point: readonly [number, number], mode: EditMode): void;
+  /** Whether the primary mouse button is down, and whether the last press ended as a click, which is no gesture of this tool. */
+  isPressed(): boolean;
+  wasClick(): boolean;
   /** A rectangle drawn in add or remove mode, image px. */
   drawn(imageId: string, box: Box, mode: EditMode): void;
   /** A box was moved or resized to `box`. */
@@ -44,8 +48,8 @@ export interface ChromosomeData {
   readonly type?: Chromosome['type'];
 }
 
-/** Below this a drawn rectangle is a click, canvas px. */
-const CLICK_SIDE_PX = 8;
+/** Below this a rectangle drawn by a finger is a tap, canvas px. */
+const TAP_SIDE_PX = 8;
 const GRAB_DISTANCE_PX = 6;
 
 export const boxToPoints = ([x0, y0, x1, y1]: Box): [number, number][] => [[x0, y0], [x1, y0], [x0, y1], [x1, y1]];
@@ -104,7 +108,8 @@ export function createChromosomeTool(core: Core, tools: Tools, host: ChromosomeT
     /** In add and remove mode a press always starts our gesture, also on top of another box. */
     preMouseDownCallback = (event: ToolTypes.EventTypes.InteractionEventType): boolean => {
       if (host.editMode() === 'select') return false;
-      this.addNewAnnotation(event as never);
+      // The host tells of a click once it can be no double click; the case has heard of it when the button was let go.
+      if (host.isPressed()) this.addNewAnnotation(event as never);
       return true;
     };
 
@@ -157,16 +162,15 @@ export function createChromosomeTool(core: Core, tools: Tools, host: ChromosomeT
         return;
       }
       const [x0, y0, x1, y1] = canvasRect(viewport, annotation);
-      const isClick = Math.max(x1 - x0, y1 - y0) < CLICK_SIDE_PX;
-      const pressed = core.utilities.worldToImageCoords(imageId, points[0]) as [number, number];
+      const isTouch = event.type === tools.Enums.Events.TOUCH_END || event.type === tools.Enums.Events.TOUCH_TAP;
+      const isClick = isTouch ? Math.max(x1 - x0, y1 - y0) < TAP_SIDE_PX : host.wasClick();
       const box = annotationBox(core, imageId, points);
       // The rubber band ends here; what it means comes back from the case as a box of its own.
       Object.assign(this.editData as EditData, { newAnnotation: false, hasMoved: true });
       endInHost(event as never);
       tools.annotation.state.removeAnnotation(annotation.annotationUID!);
       tools.utilities.triggerAnnotationRenderForViewportIds([viewport.id]);
-      if (isClick) host.clicked(imageId, pressed, host.editMode());
-      else host.drawn(imageId, box, host.editMode());
+      if (!isClick) host.drawn(imageId, box, host.editMode());
     }
 
     private draw(viewport: Viewport, svg: ToolTypes.SVGDrawingHelper): boolean {
@@ -179,7 +183,7 @@ export function createChromosomeTool(core: Core, tools: Tools, host: ChromosomeT
       const shown = imageId ? host.shownBoxes(imageId) : [];
       for (const { id, box, kind } of shown) {
         const canvas = boxToPoints(box).map(corner => viewport.worldToCanvas(core.utilities.imageToWorldCoords(imageId, corner)!));
-        drawOutline(svg, `${kind}-${id}`, canvas, kind === 'removed' ? BOX_STYLES.removed : PROPOSED_STYLE);
+        drawOutline(svg, `${kind}-${id}`, canvas, kind === 'removed' ? BOX_STYLES.removed : MARK_STYLES[kind]);
       }
       return annotations.length + shown.length > 0;
     }

@@ -9,7 +9,7 @@ const THRESHOLD_STEP = 0.05;
 
 /** For what the panel shows on request: the page listens, so that a key works whether or not the panel has the focus. */
 export const PANEL_REQUEST = 'chromosome-count-panel-request';
-export type PanelRequest = 'help' | 'exclude';
+export type PanelRequest = 'help' | 'exclude' | 'details' | 'gallery';
 const askPanel = (request: PanelRequest) => window.dispatchEvent(new CustomEvent(PANEL_REQUEST, { detail: request }));
 
 export function createCommandsModule(host: HostParams, service: ChromosomeCountService) {
@@ -27,11 +27,12 @@ export function createCommandsModule(host: HostParams, service: ChromosomeCountS
     excludeCell: (options?: { reason?: ExclusionReason; text?: string }) =>
       options?.reason ? service.signing.excludeShown(options.reason, options.text) : askPanel('exclude'),
     includeCell: () => service.signing.includeShown(),
-    nextCell: () => service.navigation.showNext(1),
-    previousCell: () => service.navigation.showNext(-1),
+    nextCell: () => service.navigation.showNext(),
+    previousCell: () => service.navigation.showPrevious(),
     nextFlaggedCell: () => service.navigation.showNextFlagged(),
     toggleAddMode: () => toggleMode('add'),
     toggleRemoveMode: () => toggleMode('remove'),
+    leaveEditMode: () => service.boxes.leaveMode(),
     removeChromosome: () => service.boxes.removeSelected(),
     splitChromosome: () => service.boxes.splitSelected(),
     mergeChromosomes: () => service.boxes.mergeSelected(),
@@ -42,6 +43,9 @@ export function createCommandsModule(host: HostParams, service: ChromosomeCountS
     undoChromosomeEdit: () => service.undo(),
     redoChromosomeEdit: () => service.redo(),
     saveChromosomeCount: () => service.reports.save(),
+    saveCellPicture: () => service.reports.savePicture(),
+    editCellDetails: () => askPanel('details'),
+    showChromosomeCountGallery: () => askPanel('gallery'),
     showChromosomeCountHelp: () => askPanel('help'),
   };
   return { definitions, defaultContext: 'DEFAULT' };

@@ -1,4 +1,6 @@
 /** What a reader sets once for this browser. Storage may be blocked: a setting that is not kept is no reason to stop. */
+import { exportPresets, importPresets } from '../casework/index.ts';
+import type { Preset } from '../casework/types.ts';
 import type { HostParams } from './hostTypes.ts';
 
 export type ProviderChoice = 'auto' | 'webgpu' | 'wasm';
@@ -6,6 +8,9 @@ export type ProviderChoice = 'auto' | 'webgpu' | 'wasm';
 export interface CountSettings {
   readonly provider: ProviderChoice;
   readonly countOnOpening: boolean;
+  /** Where the reader counts cell by cell, the next one is counted meanwhile. */
+  readonly countAhead: boolean;
+  readonly reviewOrder: 'cellNumber' | 'risk';
   readonly showBoxes: boolean;
   readonly showNumbers: boolean;
   readonly keepUnsavedWork: boolean;
@@ -13,10 +18,13 @@ export interface CountSettings {
 
 const SETTINGS_KEY = 'chromosome-count.settings';
 const READER_KEY = 'chromosome-count.reader';
+const PRESETS_KEY = 'chromosome-count.presets';
 
 export const DEFAULT_SETTINGS: CountSettings = {
   provider: 'auto',
   countOnOpening: false,
+  countAhead: true,
+  reviewOrder: 'cellNumber',
   showBoxes: true,
   showNumbers: false,
   keepUnsavedWork: true,
@@ -58,3 +66,19 @@ export function knownReaderName({ servicesManager }: HostParams): string {
 }
 
 export const storeReaderName = (name: string): void => writeStored(READER_KEY, name);
+
+/** The protocols that were edited or imported in this browser, the one used last first; a new study begins with it. */
+export function storedPresets(): readonly Preset[] {
+  const stored = readStored(PRESETS_KEY);
+  try {
+    return stored ? importPresets(stored) : [];
+  } catch {
+    // Of another version of the plugin: the shipped ones are there.
+    return [];
+  }
+}
+
+/** Puts the preset first, in the place of an earlier form of it. */
+export function storePreset(preset: Preset): void {
+  writeStored(PRESETS_KEY, exportPresets([preset, ...storedPresets().filter(({ id }) => id !== preset.id)]));
+}

@@ -4,7 +4,7 @@ import type { SuppressionMethod } from '../detection/types.ts';
 import type { DetectorInfo } from '../inference/protocol.ts';
 import type { EditMode } from './chromosomeTool.ts';
 import type { CountSettings } from './countSettings.ts';
-import type { OpenedReport } from './reportStorage.ts';
+import type { OpenedReport } from './storedReports.ts';
 import type { StoredWork } from './workStore.ts';
 
 export interface DetectorState {
@@ -47,6 +47,8 @@ export interface CountState {
   readonly scoreThreshold: number;
   readonly settings: CountSettings;
   readonly readerName: string;
+  /** The reader's name is asked for: something waits to be signed. */
+  readonly isNameAsked: boolean;
   /** Unsaved work of an earlier session that waits for a decision. */
   readonly restorable: StoredWork | null;
   readonly report: OpenedReport | null;

@@ -19,9 +19,12 @@ export const KEY_BINDINGS: readonly KeyBinding[] = [
   { commandName: 'nextCell', label: 'Next cell', keys: ['down'] },
   { commandName: 'previousCell', label: 'Previous cell', keys: ['up'] },
   { commandName: 'nextFlaggedCell', label: 'Next flagged cell', keys: ['f'] },
+  { commandName: 'showChromosomeCountGallery', label: 'All cells at a glance', keys: ['o'] },
+  { commandName: 'editCellDetails', label: 'Number, slide and place of the cell', keys: ['e'] },
   { commandName: 'excludeCell', label: 'Exclude cell', keys: ['x'] },
   { commandName: 'toggleAddMode', label: 'Add boxes (on, off)', keys: ['a'] },
   { commandName: 'toggleRemoveMode', label: 'Remove boxes (on, off)', keys: ['d'] },
+  { commandName: 'leaveEditMode', label: 'Leave add or remove mode', keys: ['esc'] },
   { commandName: 'removeChromosome', label: 'Remove the selected box, or the one under the pointer', keys: ['backspace'] },
   { commandName: 'splitChromosome', label: 'Split the selected box', keys: ['s'] },
   { commandName: 'mergeChromosomes', label: 'Merge two selected boxes', keys: ['m'] },
@@ -83,15 +86,17 @@ function showCount(element: HTMLElement, service: ChromosomeCountService, imageI
     const cell = caseState?.cells.find(({ id }) => id === cellId);
     if (!caseState || !cell || cell.state === 'notCounted') {
       element.textContent = '';
+      element.hidden = true;
       return;
     }
+    element.hidden = false;
     const count = visibleChromosomes(caseState, cell.id, service.person().role).filter(({ status }) => status !== 'removed').length;
-    element.textContent = cell.state === 'excluded' ? `Cell ${cell.cellNumber}: excluded` : `Cell ${cell.cellNumber}: ${count} chromosomes`;
+    element.textContent = cell.state === 'excluded' ? `Cell ${cell.cellNumber}: excluded` : `Cell ${cell.cellNumber}: ${count} ${count === 1 ? 'chromosome' : 'chromosomes'}`;
   };
   write();
   if (subscribed.has(element)) return;
   subscribed.add(element);
-  element.style.cssText = 'font-size:16px;font-weight:600';
+  element.style.cssText = 'font-size:16px;font-weight:600;color:#fff;background:rgb(0 0 0 / 70%);padding:1px 9px;border-radius:5px';
   element.dataset.cy = 'chromosome-count-overlay';
   const unsubscribe = service.subscribe(() => {
     if (element.isConnected) write();

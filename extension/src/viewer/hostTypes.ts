@@ -116,6 +116,7 @@ export interface Services {
       position?: string;
     }): string;
   };
+  toolbarService: { refreshToolbarState(about: { viewportId: string | null }): void };
   userAuthenticationService: { getUser?(): unknown };
   [name: string]: unknown;
 }

@@ -1,72 +1,24 @@
-/** Structured reports of the open study: found among the host's display sets, stored through the host's data source. */
-import type { CaseState } from '../casework/types.ts';
+/** What the plugin makes, into the archive of the open study: through the host's own data source, in one request. */
+import type { CaseState, ImageRef } from '../casework/types.ts';
 import {
-  asPredecessor, encodeReport, isReadableReport, newestFirst, readReport, reportDocument, storeOutcome, writeReport,
-  type Dataset, type ReadReport, type ReportDocument,
+  asPredecessor, encodeReport, secondaryCapture, storeOutcome, writeReport, type CapturedImage, type Dataset, type ObserverDevice, type ReportDocument,
 } from '../report/index.ts';
-import type { HostParams, Instance } from './hostTypes.ts';
 import { newUID } from '../report/valueRepresentation.ts';
-
-/** What was opened or stored last. */
-export interface OpenedReport {
-  readonly document: ReportDocument;
-  readonly state: ReadReport['state'];
-  readonly boxes: readonly (ReadReport['boxes'][number])[];
-  readonly warnings: readonly string[];
-  /** For people: "2026-11-23 14:05". */
-  readonly date: string;
-  /** The older reports of the study. */
-  readonly others: readonly ReportDocument[];
-}
+import type { HostParams, Instance } from './hostTypes.ts';
 
 declare const __PLUGIN_VERSION__: string;
+
+/** Manufacturer of what this plugin stores. */
+export const MANUFACTURER = 'Chromosome count';
 
 const STORE_TIMEOUT_MS = 60_000;
 const DEVICE_KEY = 'chromosome-count.device';
 
-interface ReportDataSource {
+interface StoringDataSource {
   store?: { dicom?(bytes: ArrayBuffer, request: XMLHttpRequest): Promise<void> };
-  retrieve?: { bulkDataURI?(request: object): Promise<ArrayBuffer> };
-}
-
-export const dateOf = ({ contentDate, contentTime }: ReportDocument): string =>
-  `${contentDate.slice(0, 4)}-${contentDate.slice(4, 6)}-${contentDate.slice(6, 8)} ${contentTime.slice(0, 2)}:${contentTime.slice(2, 4)}`;
-
-/** Every structured report of the study that the host knows of, newest first. */
-export function reportsOfStudy({ servicesManager }: HostParams, studyInstanceUID: string): Instance[] {
-  const { activeDisplaySets } = servicesManager.services.displaySetService;
-  const instances = activeDisplaySets.flatMap(displaySet => displaySet.instances ?? (displaySet.instance ? [displaySet.instance] : []));
-  const byUID = new Map(instances.map(instance => [instance.SOPInstanceUID, instance]));
-  const reports = [...byUID.values()].filter(instance => instance?.StudyInstanceUID === studyInstanceUID && isReadableReport(instance));
-  return newestFirst(reports);
-}
-
-/**
- * @returns the newest report of the study as far as it can be read; null without any
- * @throws ReportError with a sentence to show when the newest is damaged
- */
-export async function openNewestReport(host: HostParams, studyInstanceUID: string): Promise<OpenedReport | null> {
-  const [newest, ...others] = reportsOfStudy(host, studyInstanceUID);
-  if (!newest) return null;
-  const [dataSource] = host.extensionManager.getActiveDataSource() as unknown as ReportDataSource[];
-  const whole = (await withBulkData(newest, newest, dataSource)) as Dataset;
-  const { document, state, boxes, warnings } = await readReport(whole, { studyInstanceUID });
-  return { document, state, boxes, warnings, date: dateOf(document), others: others.map(reportDocument) };
-}
-
-/** A copy with every value that the archive left out of its metadata (long texts, coordinates) fetched. */
-async function withBulkData(value: unknown, instance: Instance, dataSource: ReportDataSource, keyword = ''): Promise<unknown> {
-  if (Array.isArray(value)) return Promise.all(value.map(item => withBulkData(item, instance, dataSource, keyword)));
-  if (value === null || typeof value !== 'object' || ArrayBuffer.isView(value)) return value;
-  const { BulkDataURI } = value as { BulkDataURI?: string };
-  if (typeof BulkDataURI === 'string') {
-    const { StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID } = instance;
-    const bytes = await dataSource.retrieve?.bulkDataURI?.({ BulkDataURI, StudyInstanceUID, SeriesInstanceUID, SOPInstanceUID });
-    if (!bytes) return value;
-    return keyword === 'GraphicData' ? [...new Float32Array(bytes)] : new TextDecoder().decode(bytes).replace(/[\0 ]+$/, '');
-  }
-  const entries = Object.entries(value as object).filter(([key]) => !key.startsWith('_'));
-  return Object.fromEntries(await Promise.all(entries.map(async ([key, item]) => [key, await withBulkData(item, instance, dataSource, key)] as const)));
+  getConfig?(): { wadoRoot?: string; stowRoot?: string };
+  /** Makes the host ask the archive anew when the study is opened again without a reload. */
+  deleteStudyMetadataPromise?(studyInstanceUID: string): void;
 }
 
 /** One UID for this browser, as the device that observed. */
@@ -82,41 +34,60 @@ function installationUID(): string {
   }
 }
 
-export interface SaveOptions {
-  /** The host's metadata of any image of the study. */
-  readonly study: Instance;
+/** This plugin, as the equipment of what it makes. */
+const device = (): ObserverDevice => ({
+  uid: installationUID(),
+  manufacturer: MANUFACTURER,
+  modelName: 'OHIF plugin',
+  serialNumber: '1',
+  softwareVersion: __PLUGIN_VERSION__,
+});
+
+/** A file that is ready to be sent, and may be sent again: the archive tells the second try by its UID. */
+export interface PreparedFile {
+  readonly dataset: Dataset;
+  readonly bytes: ArrayBuffer;
+}
+
+export interface ReportOptions {
+  /** The host's metadata of the images of the study; at least one. */
+  readonly images: readonly Instance[];
   readonly readerName: string;
   /** The report that this one follows. */
   readonly predecessor?: ReportDocument;
 }
 
-/**
- * Writes the case as a structured report and stores it. Nothing that is stored is overwritten.
- * @throws Error with a sentence that carries what the archive said; the case is then unsaved
- */
-export async function saveReport(
-  host: HostParams,
-  caseState: CaseState,
-  { study, readerName, predecessor }: SaveOptions,
-): Promise<{ report: OpenedReport; message: string }> {
-  const [dataSource] = host.extensionManager.getActiveDataSource() as unknown as ReportDataSource[];
-  if (!dataSource?.store?.dicom) throw new Error('This image source cannot store: download the count as CSV or JSON instead.');
+/** @throws ReportError with a sentence when the case or the study's attributes make no valid report */
+export async function prepareReport(caseState: CaseState, { images, readerName, predecessor }: ReportOptions): Promise<PreparedFile> {
   const dataset = await writeReport(caseState, {
-    study,
+    study: images[0],
+    images,
     observer: { name: readerName },
-    device: {
-      uid: installationUID(),
-      manufacturer: 'Chromosome count',
-      modelName: 'OHIF plugin',
-      serialNumber: '1',
-      softwareVersion: __PLUGIN_VERSION__,
-    },
+    device: device(),
     ...(predecessor ? { predecessor: asPredecessor(predecessor) } : {}),
   });
-  const bytes = await encodeReport(dataset);
+  return { dataset, bytes: await encodeReport(dataset) };
+}
+
+/** A picture of a cell with its boxes, in a series of its own. */
+export async function preparePicture(picture: CapturedImage, { study, source }: { study: Instance; source: ImageRef }): Promise<PreparedFile> {
+  const dataset = secondaryCapture(picture, { study, device: device(), source });
+  return { dataset, bytes: await encodeReport(dataset) };
+}
+
+/**
+ * Stores the file. Nothing that is stored is overwritten.
+ * @returns what the archive said, for the reader
+ * @throws Error with a sentence that carries what the archive said; nothing counts as saved then
+ */
+export async function storeFile(host: HostParams, { dataset, bytes }: PreparedFile): Promise<string> {
+  const [dataSource] = host.extensionManager.getActiveDataSource() as unknown as StoringDataSource[];
+  const { wadoRoot, stowRoot } = dataSource?.getConfig?.() ?? {};
+  // Files from disk and lists of addresses have a `store` as well, which downloads or does nothing.
+  if (!dataSource?.store?.dicom || !(wadoRoot || stowRoot)) throw new Error('This image source cannot store: download the count as CSV or JSON instead.');
   const request = new XMLHttpRequest();
   const timedOut = await storeWithTimeout(dataSource.store.dicom(bytes, request), request);
-  const outcome = storeOutcome(
+  const { saved, text } = storeOutcome(
     {
       status: request.status,
       statusText: request.statusText,
@@ -126,9 +97,9 @@ export async function saveReport(
     },
     [String(dataset.SOPInstanceUID)],
   );
-  if (!outcome.saved) throw new Error(outcome.text);
-  const document = reportDocument(dataset);
-  return { report: { document, state: caseState, boxes: [], warnings: [], date: dateOf(document), others: [] }, message: `Saved to the PACS. ${outcome.text}` };
+  if (!saved) throw new Error(text);
+  dataSource.deleteStudyMetadataPromise?.(String(dataset.StudyInstanceUID));
+  return `Saved to the PACS. ${text}`;
 }
 
 /** Waits for the host's request; the answer is read from `request`, so that a refusal is no surprise here. */

@@ -1,5 +1,6 @@
 /** Display sets of the open study → the cells of the case, one per frame. */
 import type { ImageRef, NewCell } from '../casework/types.ts';
+import { MANUFACTURER } from './reportStorage.ts';
 import type { Core, DataSource, DisplaySet, Instance } from './hostTypes.ts';
 
 /** A cell and where the host shows it. */
@@ -50,7 +51,8 @@ export function collectCells(displaySets: readonly DisplaySet[], dataSource: Dat
       declined.add('Whole-slide images are not counted here: export the metaphases as single images.');
       continue;
     }
-    if (!(sopClassUID in METAPHASE_SOP_CLASSES) || displaySet.unsupported) continue;
+    // A picture of a cell with its boxes that was saved from here is no cell of its own.
+    if (!(sopClassUID in METAPHASE_SOP_CLASSES) || displaySet.unsupported || instance?.Manufacturer === MANUFACTURER) continue;
     const numFramesSeen = new Map<string, number>();
     for (const imageId of dataSource.getImageIdsForDisplaySet(displaySet)) {
       const imageRef = readImageRef(core, imageId, numFramesSeen);

@@ -1,11 +1,17 @@
 /** Which image the active viewport shows, and how to make it show another one. */
 import type { Core, HostParams, Subscription, Tools, Viewport } from './hostTypes.ts';
+import { watchClicks } from './imageClicks.ts';
 import type { StudyCell } from './studyCells.ts';
 
 export interface ViewportTracking {
   currentImageId(): string | null;
   /** Shows the cell's image; resolves when the host has been told, not when it is drawn. */
   show(cell: StudyCell): Promise<void>;
+  /** Moves the shown image so far that the point lies in sight; image px. */
+  reveal(imageId: string, point: readonly [number, number]): void;
+  /** Whether the primary button is down on an image, and whether the last press ended as a click. */
+  isPressed(): boolean;
+  wasClick(): boolean;
   dispose(): void;
 }
 
@@ -13,13 +19,13 @@ interface TrackingOptions extends HostParams {
   core: Core;
   tools: Tools;
   onImage(imageId: string | null): void;
-  /** A mouse button goes down on an image; the host's tools hear of it later, once it can be no double click. */
-  onPress(): void;
-  /** A click without a drag on the image; canvas px of its viewport. */
-  onClick(viewport: Viewport, canvasPoint: readonly [number, number], isMultiSelect: boolean): void;
+  /** A click of the mouse on the image, image px. */
+  onClick(imageId: string, point: readonly [number, number], withShift: boolean): void;
+  /** A tap of a finger, image px. */
+  onTap(imageId: string, point: readonly [number, number]): void;
 }
 
-export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onPress, onClick }: TrackingOptions): ViewportTracking {
+export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onClick, onTap }: TrackingOptions): ViewportTracking {
   const { viewportGridService, cornerstoneViewportService, hangingProtocolService } = servicesManager.services;
   const { Events } = core.Enums;
   const elements = new Set<HTMLElement>();
@@ -40,24 +46,38 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     onImage(imageId);
   };
 
-  const clicked = (event: Event) => {
-    const { element, currentPoints, event: mouse } = (event as CustomEvent).detail;
-    const viewport = core.getEnabledElement(element)?.viewport as Viewport | undefined;
-    if (viewport && mouse?.button !== 2) onClick(viewport, currentPoints.canvas, Boolean(mouse?.shiftKey));
+  /** Image and point under a point of the canvas; null where there is no image. */
+  const imagePoint = (element: HTMLElement, canvasPoint: readonly [number, number]) => {
+    const viewport = core.getEnabledElement(element as HTMLDivElement)?.viewport as Viewport | undefined;
+    const imageId = typeof viewport?.getCurrentImageId === 'function' ? viewport.getCurrentImageId() : undefined;
+    if (!viewport || !imageId) return null;
+    const world = viewport.canvasToWorld(canvasPoint as never);
+    return { imageId, point: core.utilities.worldToImageCoords(imageId, world) as [number, number] };
+  };
+
+  const clicks = watchClicks(({ element, canvasPoint, withShift }) => {
+    const at = imagePoint(element, canvasPoint);
+    if (at) onClick(at.imageId, at.point, withShift);
+  });
+
+  const tapped = (event: Event) => {
+    const { element, currentPoints } = (event as CustomEvent).detail;
+    const at = imagePoint(element, currentPoints.canvas);
+    if (at) onTap(at.imageId, at.point);
   };
 
   const watch = (element: HTMLElement) => {
     if (elements.has(element)) return;
     elements.add(element);
     element.addEventListener(Events.IMAGE_RENDERED, check);
-    element.addEventListener(tools.Enums.Events.MOUSE_CLICK, clicked);
-    element.addEventListener('mousedown', onPress, true);
+    element.addEventListener(tools.Enums.Events.TOUCH_TAP, tapped);
+    clicks.watch(element);
   };
   const unwatch = (element: HTMLElement) => {
     elements.delete(element);
     element.removeEventListener(Events.IMAGE_RENDERED, check);
-    element.removeEventListener(tools.Enums.Events.MOUSE_CLICK, clicked);
-    element.removeEventListener('mousedown', onPress, true);
+    element.removeEventListener(tools.Enums.Events.TOUCH_TAP, tapped);
+    clicks.unwatch(element);
   };
   const onEnabled = (event: Event) => watch((event as CustomEvent).detail.element);
   const onDisabled = (event: Event) => {
@@ -87,10 +107,25 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     commandsManager.run('setDisplaySetsForViewports', { viewportsToUpdate });
   }
 
+  function reveal(imageId: string, point: readonly [number, number]): void {
+    const viewport = activeViewport();
+    if (viewport?.getCurrentImageId() !== imageId) return;
+    const [x, y] = viewport.worldToCanvas(core.utilities.imageToWorldCoords(imageId, point as [number, number])!);
+    const { clientWidth, clientHeight } = viewport.element;
+    if (x >= 0 && y >= 0 && x <= clientWidth && y <= clientHeight) return;
+    const [panX, panY] = viewport.getPan();
+    viewport.setPan([panX + clientWidth / 2 - x, panY + clientHeight / 2 - y]);
+    viewport.render();
+  }
+
   return {
     currentImageId,
     show,
+    reveal,
+    isPressed: clicks.isPressed,
+    wasClick: clicks.wasClick,
     dispose() {
+      clicks.dispose();
       subscription.unsubscribe();
       core.eventTarget.removeEventListener(Events.ELEMENT_ENABLED, onEnabled);
       core.eventTarget.removeEventListener(Events.ELEMENT_DISABLED, onDisabled);
