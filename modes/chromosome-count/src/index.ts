@@ -6,6 +6,7 @@
  * names the package.
  */
 import { describeFit } from './describeFit.ts';
+import { addCountColumn, type WorklistHost } from './worklistColumn.ts';
 
 const MODE_ID = '@chromosome-count/mode';
 const EXTENSION_PACKAGE = '@chromosome-count/extension';
@@ -77,4 +78,10 @@ async function modeFactory({ loadModules }: FactoryOptions): Promise<object> {
   };
 }
 
-export default { id: MODE_ID, modeFactory, extensionDependencies: {} };
+/** The host asks a mode for its commands once, before the study list is drawn: the one moment to add to that list. */
+function getCommandsModule(host: WorklistHost): object {
+  addCountColumn(host);
+  return { definitions: {} };
+}
+
+export default { id: MODE_ID, modeFactory, getCommandsModule, extensionDependencies: {} };
