@@ -301,6 +301,45 @@ inBrowser('the detector in Chromium', () => {
       expect(info.reason).toMatch(/software|no WebGPU adapter|no WebGPU here/);
     });
 
+    /** Runs in the worker as soon as it exists, before it has asked for a device. */
+    const whenWorkerStarts = (fault: () => void) =>
+      page.on('worker', (worker) => {
+        if (worker.url().includes('detector.worker')) void worker.evaluate(fault).catch(() => undefined);
+      });
+
+    test('a lost device is noticed, WebAssembly takes over, and the status says so', async () => {
+      await open({ provider: 'webgpu', numThreads: 2 });
+      whenWorkerStarts(() => {
+        const { GPUAdapter } = globalThis as unknown as { GPUAdapter?: { prototype: { requestDevice(options: object): Promise<{ destroy(): void }> } } };
+        if (!GPUAdapter) return;
+        const { requestDevice } = GPUAdapter.prototype;
+        GPUAdapter.prototype.requestDevice = async function (options) {
+          const device = await requestDevice.call(this, options);
+          device.destroy();
+          return device;
+        };
+      });
+      const { info } = await ready();
+      expect(info).toMatchObject({ provider: 'wasm' });
+      if (/no WebGPU/.test(info.reason)) return console.warn(`SKIPPED: this Chromium has no software WebGPU adapter (${info.reason})`);
+      expect(info.reason).toMatch(/device/i);
+      expect(await messages()).toContain('WebGPU gives way to the next provider');
+      expect((await count()).counts).toEqual(golden.values.counts);
+    });
+
+    test('a device that never answers is given up by the watchdog, WebAssembly takes over', async () => {
+      await open({ provider: 'webgpu', numThreads: 2, silenceTimeoutMs: 30_000, stallTimeoutMs: 20_000 });
+      whenWorkerStarts(() => {
+        const { GPUBuffer } = globalThis as unknown as { GPUBuffer?: { prototype: { mapAsync(): Promise<void> } } };
+        if (GPUBuffer) GPUBuffer.prototype.mapAsync = () => new Promise(() => undefined);
+      });
+      const { info } = await ready();
+      expect(info).toMatchObject({ provider: 'wasm' });
+      if (/no WebGPU/.test(info.reason)) return console.warn(`SKIPPED: this Chromium has no software WebGPU adapter (${info.reason})`);
+      expect(info.reason).toContain('gave no sign for 30 s');
+      expect((await count()).counts).toEqual(golden.values.counts);
+    });
+
     // Shaders on a processor take half a minute on two free cores, and many times that on busy ones.
     test('computes the golden numbers when chosen', async () => {
       await open({ provider: 'webgpu', silenceTimeoutMs: 850_000 });
