@@ -50,7 +50,7 @@ const say = text => console.log(`chromosome-count: ${text}`);
 function installPackages() {
   if (existsSync(join(root, 'node_modules', '.package-lock.json'))) return;
   say('installing the packages (npm ci, once)');
-  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
   if (error) throw new StartError('npm cannot be started: it comes with Node.js and must be on the PATH.');
   if (status !== 0) throw new StartError('The packages could not be installed (npm ci). Its messages above say why: usually no network, a proxy that npm does not know, or a full disk.');
 }

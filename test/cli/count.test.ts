@@ -138,6 +138,18 @@ test('--resume keeps what is done, tries again what failed, and drops a torn end
   expect(await readdir(out)).toEqual(['counts.jsonl']);
 });
 
+test.each(['json', 'csv'])('--resume does not mix two models in one file (%s)', async (format) => {
+  const folder = await folderWith({ 'a.png': await png(1), 'b.png': await png(2) });
+  const out = join(folder, 'out');
+  expect((await run('count', join(folder, 'a.png'), '--format', format, '--out', out)).code).toBe(0);
+  const path = join(out, format === 'csv' ? 'counts.csv' : 'counts.jsonl');
+  const older = (await readFile(path, 'utf8')).replace(/deepacev2-r18h@[^",]+/g, 'deepacev2-r18h@0.0.1');
+  await writeFile(path, older);
+  const { code, stderr } = await run('count', folder, '--format', format, '--out', out, '--resume');
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/was counted by deepacev2-r18h@0\.0\.1, this run uses deepacev2-r18h@.*--out/)]);
+  expect(await readFile(path, 'utf8')).toBe(older);
+});
+
 test('parts concatenate to the whole', async () => {
   const folder = await folderWith(Object.fromEntries(await Promise.all(Array.from({ length: 6 }, async (_, i) => [`${i}.png`, await png(i)]))));
   const whole = await run('count', folder, '--format', 'csv');

@@ -50,7 +50,7 @@ export async function runCount(args: CountArguments, { entry, signal, identity }
   let numFailed = 0;
   try {
     output = await openOutput(args, description, identity, signal, (note) => progress.note(note)).catch((error: unknown) => {
-      throw new FatalError(`cannot write to ${args.out}: ${messageOf(error)}`, { cause: error });
+      throw error instanceof FatalError ? error : new FatalError(`cannot write to ${args.out}: ${messageOf(error)}`, { cause: error });
     });
     const isMine = (item: Pick<WorkItem, 'file' | 'key'>) => isInShard(item.key, args.shard) && !output!.isDone(item);
     let numSeen = 0;

@@ -29,7 +29,8 @@ export const csvTable: LineFormat = {
       // The apostrophe of a defused formula is not part of the name.
       const file = cells[0].replace(/^'(?=[=+\-@\t\r])/, '');
       if (line === csvTable.header) continue;
-      yield { file, isFailure: cells[columns.indexOf('error')] !== '', line };
+      const isFailure = cells[columns.indexOf('error')] !== '';
+      yield { file, isFailure, ...(!isFailure && { model: cells[columns.indexOf('model')] }), line };
     }
   },
 };

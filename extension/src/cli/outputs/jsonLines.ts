@@ -50,8 +50,8 @@ export const jsonLines: LineFormat = {
   },
   async *parse(lines) {
     for await (const line of lines) {
-      const { file, error } = JSON.parse(line) as { file: string; error?: string };
-      yield { file, isFailure: error !== undefined, line };
+      const { file, error, model } = JSON.parse(line) as { file: string; error?: string; model?: string };
+      yield { file, isFailure: error !== undefined, ...(model !== undefined && { model }), line };
     }
   },
 };

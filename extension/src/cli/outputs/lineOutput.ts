@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { DetectorDescription, InputResult } from '../detection/protocol.ts';
+import { FatalError } from '../errors.ts';
 import type { WorkItem } from '../inputs/workItem.ts';
 import type { Output } from './output.ts';
 import { writeStandardOutput } from './standardOutput.ts';
@@ -12,8 +13,8 @@ export interface LineFormat {
   readonly header: string;
   /** All lines of one input, each ending in a newline. */
   linesOf(item: WorkItem, result: InputResult, description: DetectorDescription): string;
-  /** Reads back whole lines: what each says about which input. */
-  parse(lines: AsyncIterable<string>): AsyncIterable<{ file: string; isFailure: boolean; line: string }>;
+  /** Reads back whole lines: what each says about which input. `model` is id@version, absent on a failure. */
+  parse(lines: AsyncIterable<string>): AsyncIterable<{ file: string; isFailure: boolean; model?: string; line: string }>;
 }
 
 /** Lines to stdout as they come. */
@@ -50,7 +51,7 @@ export class FileOutput implements Output {
 
   static async open(path: string, format: LineFormat, description: DetectorDescription, { resume, hasHeader }: { resume: boolean; hasHeader: boolean }): Promise<FileOutput> {
     await mkdir(dirname(path), { recursive: true });
-    const kept = resume && await exists(path) ? await keepDone(path, format, hasHeader) : undefined;
+    const kept = resume && await exists(path) ? await keepDone(path, format, hasHeader, `${description.modelId}@${description.modelVersion}`) : undefined;
     const file = await open(path, kept ? 'a' : 'w');
     if (!kept && hasHeader) await file.write(format.header);
     const output = new FileOutput(file, format, description);
@@ -77,13 +78,19 @@ export class FileOutput implements Output {
   }
 }
 
-/** Rewrites the file without failed inputs and without a torn end; returns the inputs that stay. */
-async function keepDone(path: string, format: LineFormat, hasHeader: boolean): Promise<ReadonlySet<string>> {
+/**
+ * Rewrites the file without failed inputs and without a torn end; returns the inputs that stay.
+ * @throws FatalError, and leaves the file as it is, where another model counted: a table must be of one
+ */
+async function keepDone(path: string, format: LineFormat, hasHeader: boolean, model: string): Promise<ReadonlySet<string>> {
   const done = new Set<string>();
   const failed = new Set<string>();
   let lastFile: string | undefined;
   let isTorn = false;
-  for await (const { file, isFailure } of format.parse(wholeLines(path, () => (isTorn = true)))) {
+  for await (const { file, isFailure, model: countedBy } of format.parse(wholeLines(path, () => (isTorn = true)))) {
+    if (countedBy !== undefined && countedBy !== model) {
+      throw new FatalError(`${path} was counted by ${countedBy}, this run uses ${model}: give another --out, or count again without --resume`);
+    }
     (isFailure ? failed : done).add(file);
     lastFile = file;
   }
