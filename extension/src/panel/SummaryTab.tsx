@@ -1,8 +1,10 @@
 /** The case: distribution, modal number, what mosaicism is excluded, what to do next; and the second reader. */
 import { useState } from 'react';
 import { agreementFigures, exportSiteStatistics, siteStatistics } from '../casework/index.ts';
+import type { ReaderDifference } from '../casework/types.ts';
 import { dateOf } from '../viewer/storedReports.ts';
 import { download } from './download.ts';
+import { plural } from './words.ts';
 import { useCount } from './useCount.ts';
 
 const percent = (fraction: number | null): string => (fraction === null ? '–' : `${(fraction * 100).toFixed(1)} %`);
@@ -222,25 +224,41 @@ function SecondReader() {
           <dd>{agreement.meanDifference === null ? '–' : agreement.meanDifference.toFixed(2)}</dd>
         </dl>
       )}
-      {agreement?.differences.map(({ cellId, cellNumber, readerCount, checkerCount, outcome }) => (
-        <div key={cellId} className="cc-row cc-spread">
-          <button type="button" className="cc-plain" onClick={() => void service.navigation.showCell(cellId)}>
-            Cell {cellNumber}: {readerCount} / {checkerCount}
-          </button>
-          {outcome === 'differs' && isOpen ? (
-            <span className="cc-row">
-              <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'reader' })}>
-                Reader’s
-              </button>
-              <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'checker' })}>
-                Checker’s
-              </button>
-            </span>
-          ) : (
-            <span className="cc-dim cc-small">{OUTCOME_WORDS[outcome]}</span>
-          )}
-        </div>
+      {agreement?.differences.map(difference => (
+        <Difference key={difference.cellId} difference={difference} isOpen={Boolean(isOpen)} />
       ))}
+    </div>
+  );
+}
+
+/** One cell on which the readers differ: both counts, the boxes that one alone has, and the decision. */
+function Difference({ difference, isOpen }: { difference: ReaderDifference; isOpen: boolean }) {
+  const { service } = useCount();
+  const { cellId, cellNumber, readerCount, checkerCount, onlyReader, onlyChecker, outcome } = difference;
+  return (
+    <div className="cc-difference">
+      <div className="cc-row cc-spread">
+        <button type="button" className="cc-plain" onClick={() => void service.navigation.showCell(cellId)}>
+          Cell {cellNumber}: {readerCount} / {checkerCount}
+        </button>
+        {outcome === 'differs' && isOpen ? (
+          <span className="cc-row">
+            <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'reader' })}>
+              Reader’s
+            </button>
+            <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'checker' })}>
+              Checker’s
+            </button>
+          </span>
+        ) : (
+          <span className="cc-dim cc-small">{OUTCOME_WORDS[outcome]}</span>
+        )}
+      </div>
+      <p className="cc-small cc-dim">
+        {onlyReader.length + onlyChecker.length
+          ? `${plural(onlyReader.length, 'box', 'boxes')} only of the reader, ${onlyChecker.length} only of the checker: marked on the image.`
+          : 'The checker typed a count without boxes.'}
+      </p>
     </div>
   );
 }

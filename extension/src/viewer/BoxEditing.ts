@@ -193,23 +193,16 @@ export class BoxEditing {
     this.#context.renderBoxes();
   }
 
-  /** Marks what a flag of the shown cell is about and brings it into sight. */
+  /** Marks what a flag of the shown cell is about, until the next click; where the image is zoomed in, it is brought into sight. */
   pointAt(flag: RiskFlag): void {
     const { viewer, store, images } = this.#context;
     const { shownCellId } = store.state;
     const image = shownCellId ? images.of(shownCellId) : undefined;
     if (!viewer || !shownCellId || !image) return;
-    this.point(shownCellId, flag.boxes);
+    this.#pointed = { cellId: shownCellId, boxes: flag.boxes };
+    const [first] = flag.boxes;
+    if (first) viewer.tracking.reveal(image.imageId, [(first[0] + first[2]) / 2, (first[1] + first[3]) / 2]);
     this.#context.announce(flag.explanation);
-  }
-
-  /** Marks boxes of a cell until the next click; the first of them is brought into sight where the image is zoomed in. */
-  point(cellId: string, boxes: readonly Box[]): void {
-    const { viewer, images } = this.#context;
-    const image = images.of(cellId);
-    this.#pointed = { cellId, boxes };
-    const [first] = boxes;
-    if (viewer && image && first) viewer.tracking.reveal(image.imageId, [(first[0] + first[2]) / 2, (first[1] + first[3]) / 2]);
     this.#context.renderBoxes();
   }
 
