@@ -7,6 +7,8 @@ import { useCount } from './useCount.ts';
 export function SaveBar() {
   const { state, service, run } = useCount();
   const { save, hasUnsavedWork, summary, readerName, report } = state;
+  // Boxes of another program's report lie in the archive, but no count does.
+  const isStored = !hasUnsavedWork && report?.origin === 'chromosome-count';
   const hasCounts = (summary?.cellsCounted ?? 0) + (summary?.excluded ?? 0) > 0;
   const exported = (kind: 'csv' | 'json') => {
     const content = service.reports.exportCase(kind);
@@ -22,8 +24,8 @@ export function SaveBar() {
         </p>
       )}
       <div className="cc-row">
-        <button type="button" className="cc-main cc-grow" disabled={!hasCounts || save.phase === 'saving' || (!hasUnsavedWork && report !== null)} onClick={() => run('saveChromosomeCount')}>
-          {save.phase === 'saving' ? 'Saving…' : !hasUnsavedWork && report ? 'Saved to PACS' : 'Save to PACS'}
+        <button type="button" className="cc-main cc-grow" disabled={!hasCounts || save.phase === 'saving' || isStored} onClick={() => run('saveChromosomeCount')}>
+          {save.phase === 'saving' ? 'Saving…' : isStored ? 'Saved to PACS' : 'Save to PACS'}
         </button>
         <button type="button" disabled={!hasCounts} onClick={() => exported('csv')}>
           CSV

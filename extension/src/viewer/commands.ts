@@ -4,6 +4,7 @@ import type { ChromosomeCountService } from './ChromosomeCountService.ts';
 import type { EditMode } from './chromosomeTool.ts';
 import { useCountCustomizations } from './customization.ts';
 import type { HostParams } from './hostTypes.ts';
+import { createSaveReportCommand } from './stockReports.ts';
 
 const THRESHOLD_STEP = 0.05;
 
@@ -43,6 +44,7 @@ export function createCommandsModule(host: HostParams, service: ChromosomeCountS
     undoChromosomeEdit: () => service.undo(),
     redoChromosomeEdit: () => service.redo(),
     saveChromosomeCount: () => service.reports.save(),
+    promptSaveReport: createSaveReportCommand(host, service),
     saveCellPicture: () => service.reports.savePicture(),
     editCellDetails: () => askPanel('details'),
     showChromosomeCountGallery: () => askPanel('gallery'),

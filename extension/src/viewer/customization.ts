@@ -3,6 +3,7 @@ import { createElement } from 'react';
 import { visibleChromosomes } from '../casework/index.ts';
 import type { ChromosomeCountService } from './ChromosomeCountService.ts';
 import type { HostParams } from './hostTypes.ts';
+import { stockReportCustomizations } from './stockReports.ts';
 
 export interface KeyBinding {
   readonly commandName: string;
@@ -62,6 +63,7 @@ export function useCountCustomizations({ servicesManager }: HostParams, service:
     // The host would play the metaphases of a Secondary Capture series as a film.
     autoCineModalities: { $set: [] },
     'ohif.hotkeyBindings': { $apply: withKeyBindings },
+    ...stockReportCustomizations(service),
     'viewportOverlay.topRight': {
       $push: [
         {

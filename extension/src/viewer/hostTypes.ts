@@ -127,6 +127,7 @@ export interface ServicesManager {
 }
 
 export interface CommandsManager {
+  getCommand(command: string): { commandFn(options: object): unknown; options?: object } | undefined;
   run(command: string, options?: object): unknown;
   runCommand(command: string, options?: object, context?: string): unknown;
 }
