@@ -16,7 +16,7 @@ export class RunQueue {
   readonly #navigation: CellNavigation;
   #abort: AbortController | null = null;
   /** The cell that is counted before it is asked for. */
-  #ahead: { readonly cellId: string; readonly ended: Promise<void> } | null = null;
+  #ahead: { readonly cellId: string; readonly ended: Promise<void>; readonly abort: AbortController } | null = null;
 
   constructor(context: ServiceContext, openCase: OpenCase, detector: CellDetector, navigation: CellNavigation) {
     this.#context = context;
@@ -42,6 +42,7 @@ export class RunQueue {
 
   cancel(): void {
     this.#abort?.abort();
+    this.#ahead?.abort.abort();
   }
 
   /**
@@ -98,7 +99,7 @@ export class RunQueue {
     const told = numCounted === 1 ? this.#openCase.countSentence(cellIds[0]) : `${numCounted} of ${cellIds.length} cells counted.`;
     const ending = failure ? `Counting stopped: ${failure}. ` : signal.aborted ? 'Cancelled. ' : '';
     store.set({ run: null, announcement: ending + told });
-    this.prepareNext();
+    if (!signal.aborted) this.prepareNext();
   }
 
   /** Decodes the cell that comes next and, where the reader counts cell by cell, counts it while this one is looked at. */
@@ -124,7 +125,7 @@ export class RunQueue {
         this.#ahead = null;
       }
     };
-    this.#ahead = { cellId, ended: count() };
+    this.#ahead = { cellId, ended: count(), abort };
   }
 
   /** What is being counted ahead for this cell; undefined when nothing is. */
