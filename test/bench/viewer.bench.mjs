@@ -1,0 +1,188 @@
+/**
+ * The plugin in the stock viewer with Chromium: download, cold opening to the first count, the study of the sample, the
+ * worker's memory, and the page's long tasks, beside the same viewer without the plugin in the same run.
+ *
+ *   node test/bench/viewer.bench.mjs [--cells 20] [--json]     CHROMIUM_PATH, or Chromium on the PATH
+ *
+ * Limits of the project: 150 kB (brotli) before the model, beside the runtime's wasm; 5 s from opening to the first
+ * count on loopback; 20 cells counted and drawn in 20 s; 250 MB for the worker; no task of ours over 50 ms. On a busy
+ * machine the times say little; tasks are measured by the thread's own clock.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { brotliCompressSync } from 'node:zlib';
+import { build as bundle } from 'esbuild';
+import { chromium } from 'playwright-core';
+import { build, pluginDir } from '../../extension/build.mjs';
+import { appConfig } from '../../extension/demo/appConfig.mjs';
+import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
+import { cacheDir, startServer } from '../../extension/demo/server.mjs';
+import { longTasks, TRACE_CATEGORIES } from './mainThreadTasks.mjs';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const PLUGIN_PATH = '/plugins/chromosome-count/';
+const WAIT_MS = 600_000;
+const { values: options } = parseArgs({ options: { cells: { type: 'string', default: '20' }, json: { type: 'boolean', default: false } } });
+const numCells = Number(options.cells);
+
+/** The browser as the tests start it. */
+async function testBrowser() {
+  const folder = await mkdtemp(join(root, 'node_modules', '.bench-'));
+  try {
+    const outfile = join(folder, 'chromium.mjs');
+    await bundle({ entryPoints: [join(root, 'test/inference/chromium.ts')], outfile, bundle: true, format: 'esm', platform: 'node', packages: 'external' });
+    return await import(pathToFileURL(outfile).href);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Bytes that come before the model, compressed as a server would send them; the runtime's wasm apart. */
+async function downloadBytes() {
+  const names = ['mode.mjs', 'extension.mjs', 'detector.worker.mjs', 'ort/ort.wasm.min.mjs', 'ort/ort-wasm-simd-threaded.mjs'];
+  const sizes = await Promise.all(names.map(async name => brotliCompressSync(await readFile(join(pluginDir, name))).length));
+  return { total: sizes.reduce((sum, size) => sum + size), files: Object.fromEntries(names.map((name, i) => [name, sizes[i]])) };
+}
+
+async function sampleStudy(url) {
+  const studies = await (await fetch(`${url}/dicomweb/studies?PatientID=SYNTHETIC-1`)).json();
+  return studies[0]['0020000D'].Value[0];
+}
+
+/** A page of a fresh profile: nothing is cached. */
+async function freshPage(browser, { countOnOpening = false, plugin = true } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 720 } });
+  const page = await context.newPage();
+  page.setDefaultTimeout(WAIT_MS);
+  await page.addInitScript(value => localStorage.setItem('chromosome-count.settings', JSON.stringify({ provider: 'wasm', countOnOpening: value })), countOnOpening);
+  if (!plugin) await page.route('**/app-config.js', route => route.fulfill({ contentType: 'text/javascript', body: appConfig({ modes: [] }) }));
+  return page;
+}
+
+const countState = page => page.evaluate(() => {
+  const { caseState, cellErrors } = window.services.chromosomeCountService.getState();
+  return { numCells: caseState.cells.length, errors: [...cellErrors.values()], elapsedMs: caseState.cells.map(({ aiRun, imageRef }) => [imageRef.columns, imageRef.rows, aiRun?.elapsedMs]) };
+});
+
+/** Milliseconds since the navigation at which at least `count` cells were counted and all their boxes were the host's. */
+const untilDrawn = (page, count) => page.waitForFunction(expected => {
+  const state = window.services?.chromosomeCountService?.getState();
+  const cells = state?.caseState?.cells.filter(({ state: word }) => word === 'counted') ?? [];
+  if (cells.length < expected) return 0;
+  const numBoxes = cells.reduce((sum, { chromosomes }) => sum + chromosomes.length, 0);
+  const numDrawn = window.cornerstoneTools.annotation.state.getAllAnnotations().filter(({ metadata }) => /chromosome/i.test(metadata.toolName)).length;
+  return numDrawn >= numBoxes && performance.now();
+}, count).then(handle => handle.jsonValue());
+
+/** Opening with "count by itself" on, in a profile that has seen nothing. */
+async function coldOpening(browser, address) {
+  const page = await freshPage(browser, { countOnOpening: true });
+  await page.goto(address);
+  const firstCountMs = await untilDrawn(page, 1);
+  const startedAtMs = await page.evaluate(() => window.services.chromosomeCountService.getState().run?.startedAtMs);
+  const { numCells: inStudy } = await countState(page);
+  const counted = Math.min(numCells, inStudy);
+  const studyMs = (await untilDrawn(page, counted)) - startedAtMs;
+  const { errors, elapsedMs } = await countState(page);
+  const workerBytes = await page.evaluate(async () => {
+    const { breakdown } = await performance.measureUserAgentSpecificMemory();
+    return breakdown.filter(({ attribution }) => attribution.some(({ scope }) => /Worker/.test(scope))).map(({ bytes, attribution, types }) => ({ bytes, url: attribution[0].url, types }));
+  });
+  await page.context().close();
+  return { firstCountMs, studyMs, counted, errors, elapsedMs, workerBytes };
+}
+
+async function traced(browser, page, work) {
+  await browser.startTracing(page, { categories: TRACE_CATEGORIES });
+  await work();
+  return longTasks(await browser.stopTracing(), PLUGIN_PATH);
+}
+
+async function tasksWithPlugin(browser, address) {
+  const page = await freshPage(browser);
+  const opening = await traced(browser, page, async () => {
+    await page.goto(address);
+    await page.waitForFunction(() => {
+      const state = window.services?.chromosomeCountService?.getState();
+      return state?.detector.phase === 'ready' && state.caseState && state.thumbnails.size + state.cellErrors.size >= state.caseState.cells.length;
+    });
+  });
+  const counting = await traced(browser, page, async () => {
+    await page.getByRole('button', { name: 'Count all cells' }).click();
+    await untilDrawn(page, (await countState(page)).numCells);
+  });
+  await page.context().close();
+  return { opening, counting };
+}
+
+/** The same study in the viewer's own mode, every image loaded as the plugin loads them. */
+async function tasksWithoutPlugin(browser, address) {
+  const page = await freshPage(browser, { plugin: false });
+  const opening = await traced(browser, page, async () => {
+    await page.goto(address);
+    await page.waitForFunction(() => window.cornerstone?.getEnabledElements?.()[0]?.viewport?.getCurrentImageId?.());
+    await page.evaluate(async () => {
+      const [dataSource] = window.extensionManager.getActiveDataSource();
+      for (const set of window.services.displaySetService.activeDisplaySets) {
+        for (const imageId of dataSource.getImageIdsForDisplaySet(set)) await window.cornerstone.imageLoader.loadAndCacheImage(imageId);
+      }
+    });
+  });
+  await page.context().close();
+  return { opening };
+}
+
+const line = (value, name, must) => options.json || console.log(`${value.padStart(12)}  ${name}${must ? `  (must: ${must})` : ''}`);
+const median = values => values.sort((a, b) => a - b)[values.length >> 1];
+
+function printCold({ firstCountMs, studyMs, counted, errors, elapsedMs, workerBytes }) {
+  line(`${(firstCountMs / 1000).toFixed(2)} s`, 'cold opening of the mode to the first count', '5 s');
+  line(`${(studyMs / 1000).toFixed(2)} s`, `${counted} cells counted and drawn`, '20 s');
+  const ofSize = new Map();
+  for (const [width, height, ms] of elapsedMs) if (ms) ofSize.set(`${width}×${height}`, [...(ofSize.get(`${width}×${height}`) ?? []), ms]);
+  for (const [size, times] of ofSize) line(`${Math.round(median(times))} ms`, `in the worker, median of ${times.length} frames of ${size}`);
+  for (const { bytes, url } of workerBytes) line(`${(bytes / 1e6).toFixed(0)} MB`, `memory of worker ${url?.split('/').at(-1)}`, url?.includes('detector.worker') ? '250 MB' : '');
+  for (const message of errors) line('error', message);
+}
+
+function printTasks(name, tasks) {
+  const ours = tasks.filter(({ pluginMs }) => pluginMs > 50);
+  const most = Math.round(Math.max(0, ...tasks.map(({ pluginMs }) => pluginMs)));
+  line(`${tasks.length}`, `tasks over 50 ms, ${name}; longest ${Math.round(tasks[0]?.cpuMs ?? 0)} ms`);
+  line(`${ours.length}`, `of them over 50 ms of the plugin's; most in one ${most} ms`, 'none while counting');
+  for (const { cpuMs, pluginMs, hottest } of tasks.slice(0, 6)) line('', `${Math.round(cpuMs)} ms, ${Math.round(pluginMs)} ms of it the plugin's, mostly ${hottest}`);
+}
+
+const { findChromium, VIEWER_CHROMIUM_ARGS } = await testBrowser();
+const executablePath = findChromium();
+if (!executablePath) {
+  console.log('viewer bench: no Chromium (set CHROMIUM_PATH), nothing was measured');
+  process.exit(0);
+}
+await build({ plugin: true, cli: false });
+const storeDir = await mkdtemp(join(tmpdir(), 'chromosome-count-bench-'));
+const server = await startServer({ port: 0, storeDir, viewerDir: await fetchViewer({ cacheDir }) });
+const browser = await chromium.launch({ executablePath, headless: true, args: VIEWER_CHROMIUM_ARGS });
+try {
+  const study = await sampleStudy(server.url);
+  const inMode = `${server.url}/chromosome-count?StudyInstanceUIDs=${study}`;
+  const machine = { cpu: cpus()[0]?.model, cores: cpus().length, load: loadavg()[0], chromium: browser.version() };
+  if (!options.json) console.log(`${machine.cores} cores, load ${machine.load.toFixed(1)} when it began, Chromium ${machine.chromium}`);
+  const download = await downloadBytes();
+  line(`${(download.total / 1000).toFixed(1)} kB`, 'download before the model, brotli, beside the wasm', '150 kB');
+  const cold = await coldOpening(browser, inMode);
+  printCold(cold);
+  const withoutPlugin = await tasksWithoutPlugin(browser, `${server.url}/viewer?StudyInstanceUIDs=${study}`);
+  printTasks('opening without the plugin, all images loaded', withoutPlugin.opening);
+  const withPlugin = await tasksWithPlugin(browser, inMode);
+  printTasks('opening with the plugin', withPlugin.opening);
+  printTasks('counting all cells', withPlugin.counting);
+  if (options.json) console.log(JSON.stringify({ machine, download, cold, withoutPlugin, withPlugin }));
+} finally {
+  await browser.close();
+  await server.close();
+  await rm(storeDir, { recursive: true, force: true });
+}
