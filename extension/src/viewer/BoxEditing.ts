@@ -22,6 +22,8 @@ export class BoxEditing {
   readonly #detectionOf: (cellId: string) => CellDetection | undefined;
   /** The primary tool that add or remove mode took the mouse from. */
   #toolBefore = 'WindowLevel';
+  /** What the last click, or clicks with Shift, selected. */
+  #clickedIds: readonly string[] = [];
   /** What a flag points at, until something else is done. */
   #pointed: { readonly cellId: string; readonly boxes: readonly Box[] } | null = null;
 
@@ -187,9 +189,17 @@ export class BoxEditing {
 
   #selectAt(cellId: string, point: Point, isMulti: boolean): void {
     const hit = smallestAround(this.#openCase.live(cellId), point);
-    const { selection } = this.#context.viewer!.tools.annotation;
-    if (!isMulti) selection.deselectAnnotation();
-    if (hit) selection.setAnnotationSelected(hit.id, true, isMulti);
+    this.#clickedIds = [...(isMulti ? this.#selected().filter(id => id !== hit?.id) : []), ...(hit ? [hit.id] : [])];
+    this.showSelection();
+  }
+
+  /** Selects in the host what was clicked; the host, which hears of a click later, toggles boxes near whose edge it was. */
+  showSelection(): void {
+    const { viewer, store } = this.#context;
+    if (!viewer || store.state.editMode !== 'select') return;
+    const { selection } = viewer.tools.annotation;
+    selection.deselectAnnotation();
+    for (const id of this.#clickedIds) selection.setAnnotationSelected(id, true, true);
     this.#context.renderBoxes();
   }
 

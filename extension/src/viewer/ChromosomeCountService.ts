@@ -134,6 +134,7 @@ export class ChromosomeCountService {
       tools,
       onImage: imageId => this.#imageShown(imageId),
       onClick: (imageId, point, withShift) => this.boxes.clicked(imageId, point, withShift),
+      onClickInHost: () => this.boxes.showSelection(),
       onTap: (imageId, point) => this.boxes.clicked(imageId, point, false),
     });
     const { displaySetService } = services;
