@@ -85,7 +85,7 @@ describe('the printed page', () => {
 
   it('has header, result, every cell, distribution, pictures, signatures and the research-use line', () => {
     const page = printPage(state, header, { thumbnails: new Map([[state.cells[0].id, PNG]]), printedAt: new Date('2026-11-23T10:00:00Z'), softwareVersion: '0.1.0' });
-    for (const text of ['山田^太郎', 'PID-4711', 'A2026-0017', 'K-2026-17-1', '1980-01-01', '6[3]', 'Counted by, date', 'Checked by, date', 'deepacev2-r18h', '2026-11-23T10:00:00.000Z', 'version 0.1.0']) {
+    for (const text of ['Yamada, Tarou (山田 太郎, やまだ たろう)', 'PID-4711', 'A2026-0017', 'K-2026-17-1', '1980-01-01', '6[3]', 'Counted by, date', 'Checked by, date', 'deepacev2-r18h', 'Printed 2026-11-23 10:00 UTC, version 0.1.0']) {
       expect(page).toContain(text);
     }
     expect(page.match(/<th scope="row">/g)).toHaveLength(5);
@@ -99,6 +99,9 @@ describe('the printed page', () => {
   it('is self-contained: no script, no link, no address', () => {
     const page = printPage(state, header);
     expect(page).not.toMatch(/<script|<link|<iframe|https?:|url\(|@import/i);
+    const hostile = printPage(state, { ...header, patientID: '</style>"} * { display: none' });
+    expect(hostile.match(/<\/style>/g)).toHaveLength(1);
+    expect(hostile).toContain('\\3c /style\\3e \\22 \\7d  \\2a  \\7b  display: none');
     expect(page).toContain("default-src 'none'");
   });
 

@@ -24,8 +24,17 @@ const escape = (value: unknown): string => String(value ?? '').replace(/[&<>"']/
 
 const IMAGE_DATA_URL = /^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/]+=*$/;
 
-const STYLE = `
-  @page { size: A4; margin: 14mm 12mm 18mm; }
+/** A CSS string: every character that could end it, or the style, as its code. */
+const cssString = (text: string): string => `"${[...text].map((character) => (/[A-Za-z0-9 .,:;/_-]/.test(character) ? character : `\\${character.codePointAt(0)!.toString(16)} `)).join('')}"`;
+
+/** @param foot What every sheet says, since sheets get separated; browsers without margin boxes print it once, at the end. */
+const style = (foot: string): string => `
+  @page {
+    size: A4;
+    margin: 14mm 12mm 18mm;
+    @bottom-left { content: ${cssString(foot)}; font: 8pt system-ui, sans-serif; width: 85%; }
+    @bottom-right { content: counter(page) " / " counter(pages); font: 8pt system-ui, sans-serif; }
+  }
   * { box-sizing: border-box; }
   body { font: 10pt/1.35 system-ui, "Segoe UI", Roboto, "Noto Sans", "Noto Sans CJK JP", sans-serif; color: #000; background: #fff; margin: 0 auto; max-width: 186mm; padding: 4mm 0 12mm; }
   h1 { font-size: 15pt; margin: 0 0 1mm; }
@@ -38,6 +47,8 @@ const STYLE = `
   thead { display: table-header-group; }
   tr { break-inside: avoid; }
   th, td { border: 0.2mm solid #888; padding: 0.8mm 1.4mm; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+  thead th, th[scope=row], td.number { overflow-wrap: normal; }
+  th[scope=row], td.number { white-space: nowrap; }
   td.number { text-align: right; font-variant-numeric: tabular-nums; }
   svg text { font: 9px system-ui, sans-serif; }
   .cells { display: grid; grid-template-columns: repeat(3, 1fr); gap: 3mm; }
@@ -47,7 +58,6 @@ const STYLE = `
   .signatures { display: grid; grid-template-columns: repeat(2, 1fr); gap: 12mm 10mm; margin-top: 14mm; break-inside: avoid; }
   .signatures p { border-top: 0.3mm solid #000; margin: 0; padding-top: 1mm; }
   footer { margin-top: 6mm; font-size: 8pt; color: #333; }
-  @media print { footer { position: fixed; bottom: 0; left: 0; right: 0; margin: 0; background: #fff; } }
 `;
 
 const STATE_WORDS: Readonly<Record<Cell['state'], string>> = {
@@ -77,7 +87,19 @@ function place({ slide, culture, colony, coordinates }: Cell): string {
   return [slide, culture, colony, ...position].filter(Boolean).join(', ');
 }
 
-const signed = (by: Cell['reviewedBy'], at: string | undefined) => (by ? `${by.name}${at ? ` ${at.slice(0, 10)}` : ''}` : '');
+/** A DICOM person name as people write it: "Yamada, Tarou (山田 太郎, やまだ たろう)". */
+function readableName(name: string): string {
+  const [alphabetic, ...others] = name.split('=').map((group) => {
+    const [family = '', given = '', middle = '', prefix = '', suffix = ''] = group.split('^');
+    return { family: family.trim(), rest: [prefix, given, middle, suffix].map((part) => part.trim()).filter(Boolean).join(' ') };
+  });
+  const first = [alphabetic.family, alphabetic.rest].filter(Boolean).join(', ');
+  const inOtherScripts = others.map(({ family, rest }) => [family, rest].filter(Boolean).join(' ')).filter(Boolean).join(', ');
+  if (!inOtherScripts) return first;
+  return first ? `${first} (${inOtherScripts})` : inOtherScripts;
+}
+
+const signed = (by: Cell['reviewedBy'], at: string | undefined) => (by ? `${readableName(by.name)}${at ? ` ${at.slice(0, 10)}` : ''}` : '');
 
 function cellTable(cells: readonly Cell[]): string {
   const columns = ['Cell', 'Slide, culture, coordinates', 'Count', 'AI', 'Reader', 'Checker', 'State', 'Reviewed', 'Checked'];
@@ -140,7 +162,7 @@ export function printPage(state: CaseState, header: CaseHeader, options: PrintOp
   const summary = summariseCase(state);
   const flags = documentFlags(state);
   const facts: readonly (readonly [string, unknown])[] = [
-    ['Patient', header.patientName],
+    ['Patient', readableName(header.patientName)],
     ['Patient ID', header.patientID],
     ['Born', header.patientBirthDate],
     ['Sex', header.patientSex],
@@ -163,6 +185,8 @@ export function printPage(state: CaseState, header: CaseHeader, options: PrintOp
   ];
   const list = (entries: readonly (readonly [string, unknown])[]) =>
     `<dl>${entries.map(([term, value]) => `<dt>${term}</dt><dd>${escape(value)}</dd>`).join('')}</dl>`;
+  const printed = `Printed ${printedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC${softwareVersion ? `, version ${softwareVersion}` : ''}`;
+  const foot = [RESEARCH_USE, header.patientID, header.accessionNumber, printed].filter(Boolean).join('  ');
   const actions = summary.nextActions.map((action) => `<li>${escape(action)}</li>`).join('');
   return `<!doctype html>
 <html lang="en">
@@ -170,7 +194,7 @@ export function printPage(state: CaseState, header: CaseHeader, options: PrintOp
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <title>Chromosome count ${escape(header.accessionNumber || header.patientID)}</title>
-<style>${STYLE}</style>
+<style>${style(foot)}</style>
 </head>
 <body>
 <h1>Chromosome count</h1>
@@ -180,7 +204,7 @@ ${list(facts)}
 ${list(results)}
 <p>${escape([summary.mosaicism.text, summary.mosaicism.note].filter(Boolean).join(' '))}</p>
 <p>${NOT_A_KARYOTYPE}</p>
-${actions ? `<ul>${actions}</ul>` : ''}
+${actions ? `<p>Suggested next:</p><ul>${actions}</ul>` : ''}
 <h2>Distribution of counts</h2>
 ${distributionChart(summary.distribution)}
 <h2>Table of cells</h2>
@@ -188,7 +212,7 @@ ${cellTable(state.cells)}
 ${thumbnailFigures(state.cells, thumbnails)}
 <p>Model: ${escape(models(state.cells))}</p>
 <div class="signatures">${signatures.map((line) => `<p>${escape(line)}</p>`).join('')}</div>
-<footer>${RESEARCH_USE} ${escape(header.patientID)} ${escape(header.accessionNumber)} Printed ${escape(printedAt.toISOString())}${softwareVersion ? `, version ${escape(softwareVersion)}` : ''}</footer>
+<footer>${escape(foot)}</footer>
 </body>
 </html>
 `;
