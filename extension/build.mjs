@@ -8,8 +8,8 @@
  *   node extension/build.mjs --packages the plugin, and the two npm packages of a viewer's own build: their dist/ and
  *                                       the public/ folder that the OHIF CLI copies
  */
-import { createHash } from 'node:crypto';
-import { copyFile, cp, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { createHash, randomUUID } from 'node:crypto';
+import { copyFile, cp, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -35,17 +35,32 @@ async function requireEntries(entries) {
   if (missing.length) throw new Error(`build: entry file not found: ${missing.join(', ')}`);
 }
 
-/** The extension, the mode and the worker as three self-contained ES modules. */
+/**
+ * The extension, the mode and the worker as three self-contained ES modules, with what they load. Built beside its place
+ * and then moved there: a server that is running never serves half a plugin.
+ */
 async function buildPlugin() {
-  const esbuild = await import('esbuild');
   await requireEntries(pluginEntries);
-  await rm(pluginDir, { recursive: true, force: true });
-  await mkdir(pluginDir, { recursive: true });
+  const building = `${pluginDir}.${randomUUID()}`;
+  try {
+    await buildPluginIn(building);
+    await rm(pluginDir, { recursive: true, force: true });
+    await rename(building, pluginDir).catch(error => {
+      // Another build of the same sources came first.
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await rm(building, { recursive: true, force: true });
+  }
+}
+
+async function buildPluginIn(folder) {
+  const esbuild = await import('esbuild');
   const { version } = JSON.parse(await readFile(at('package.json'), 'utf8'));
   await esbuild.build({
     absWorkingDir: root,
     entryPoints: Object.entries(pluginEntries).map(([out, input]) => ({ in: input, out })),
-    outdir: pluginDir,
+    outdir: folder,
     outExtension: { '.js': '.mjs' },
     bundle: true,
     format: 'esm',
@@ -60,33 +75,33 @@ async function buildPlugin() {
     // The runtime is loaded by URL from ort/: bundled into the worker a second time, its threads hang.
     plugins: [{ name: 'ort-by-url', setup: build => build.onResolve({ filter: /\/ort\/.*\.mjs$/ }, ({ path }) => ({ path, external: true })) }],
   });
-  await copyRuntime();
-  await copyModels();
-  await writeHashes();
+  await copyRuntime(folder);
+  await copyModels(folder);
+  await writeHashes(folder);
 }
 
 /** The files of onnxruntime-web that the worker asks for, named in ortFiles.json. */
-async function copyRuntime() {
+async function copyRuntime(folder) {
   const list = at('extension/src/inference/ortFiles.json');
   if (!(await exists(list))) throw new Error(`build: ${relative(root, list)} not found: it names the onnxruntime-web files to copy`);
   const names = JSON.parse(await readFile(list, 'utf8'));
   if (!Array.isArray(names)) throw new Error(`build: ${relative(root, list)} must be an array of file names, got ${typeof names}`);
   const from = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
-  await mkdir(join(pluginDir, 'ort'), { recursive: true });
+  await mkdir(join(folder, 'ort'), { recursive: true });
   for (const name of names) {
-    await copyFile(join(from, name), join(pluginDir, 'ort', name)).catch(error => {
+    await copyFile(join(from, name), join(folder, 'ort', name)).catch(error => {
       throw new Error(`build: onnxruntime-web has no ${name} in its dist folder (${error.code})`);
     });
   }
 }
 
 /** Every folder of model-assets that holds a manifest is a model. */
-async function copyModels() {
+async function copyModels(folder) {
   for (const entry of await readdir(at('model-assets'), { withFileTypes: true })) {
     if (!entry.isDirectory() || !(await exists(at('model-assets', entry.name, 'manifest.json')))) continue;
-    await cp(at('model-assets', entry.name), join(pluginDir, 'models', entry.name), { recursive: true });
+    await cp(at('model-assets', entry.name), join(folder, 'models', entry.name), { recursive: true });
   }
-  if (!(await exists(join(pluginDir, 'models')))) {
+  if (!(await exists(join(folder, 'models')))) {
     throw new Error('build: no model found: expected model-assets/<modelId>/manifest.json');
   }
 }
@@ -97,17 +112,17 @@ async function filesBelow(folder) {
 }
 
 /** SHA256SUMS for `sha256sum -c`, integrity.json with the same hashes in the form of `integrity` attributes. */
-async function writeHashes() {
+async function writeHashes(folder) {
   const sums = [];
   const integrity = {};
-  for (const path of await filesBelow(pluginDir)) {
-    const name = relative(pluginDir, path).split(sep).join('/');
+  for (const path of await filesBelow(folder)) {
+    const name = relative(folder, path).split(sep).join('/');
     const digest = createHash('sha256').update(await readFile(path)).digest();
     sums.push(`${digest.toString('hex')}  ${name}\n`);
     integrity[name] = `sha256-${digest.toString('base64')}`;
   }
-  await writeFile(join(pluginDir, 'SHA256SUMS'), sums.join(''));
-  await writeFile(join(pluginDir, 'integrity.json'), `${JSON.stringify(integrity, null, 2)}\n`);
+  await writeFile(join(folder, 'SHA256SUMS'), sums.join(''));
+  await writeFile(join(folder, 'integrity.json'), `${JSON.stringify(integrity, null, 2)}\n`);
 }
 
 /**

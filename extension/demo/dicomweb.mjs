@@ -1,4 +1,8 @@
-/** DICOMweb (PS3.18) over a DicomStore: QIDO-RS, WADO-RS and STOW-RS as OHIF and most clients use them. */
+/**
+ * DICOMweb (PS3.18) over a DicomStore: QIDO-RS, WADO-RS and STOW-RS as OHIF and most clients use them. Pixels leave it
+ * as they were stored: there are no rendered resources and no thumbnails (the viewer draws its own from the frames), and
+ * nothing is deleted.
+ */
 import dcmjs from 'dcmjs';
 import { StoreError, readInstance } from './dicomStore.mjs';
 import { joinMultipart, parseMediaType, splitMultipart } from './multipart.mjs';
@@ -245,6 +249,13 @@ const routes = [
       const parts = [];
       for (const instance of selected()) parts.push({ type: `application/dicom; transfer-syntax=${instance.transferSyntaxUID}`, content: await store.read(instance) });
       return multipart(parts, 'application/dicom');
+    },
+  },
+  {
+    method: 'GET',
+    path: /^\/studies\/.*\/(?:rendered|thumbnail)$/,
+    run: () => {
+      throw new HttpError(501, 'this store renders no pictures: fetch …/frames/<number> and draw them, as the viewer does');
     },
   },
   {

@@ -1,5 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { chmod, mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import { createWriteStream, existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished as streamFinished } from 'node:stream/promises';
 import sharp from 'sharp';
@@ -210,6 +210,17 @@ test('an output folder that cannot be written is one clear error, exit code 3', 
     expect(stderr).toMatch(new RegExp(`cannot write to ${readOnly}|EACCES|EPERM|EROFS`));
     expect(stderr).not.toMatch(/^\s+at /m);
   }
+});
+
+// Linux has a device that is always full.
+(existsSync('/dev/full') ? test : test.skip)('a disk that fills up ends the run with one clear error, exit code 3', async () => {
+  const folder = await folderWith({ 'a.png': await png(1) });
+  const out = join(folder, 'out');
+  await mkdir(out);
+  await symlink('/dev/full', join(out, 'counts.jsonl'));
+  const { code, stderr } = await run('count', join(folder, 'a.png'), '--out', out);
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/no space left/i)]);
+  expect(stderr).not.toMatch(/^\s+at /m);
 });
 
 test('no model, nothing found, a wrong option: each its own exit code and message', async () => {

@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -25,7 +26,7 @@ function attributes(name: string, extra: object = {}) {
 
 let folder: string;
 let files: Record<string, Buffer>;
-let server: { url: string; close(): Promise<void> };
+let server: Awaited<ReturnType<typeof startServer>>;
 let serve: () => Promise<void>;
 
 beforeAll(async () => {
@@ -148,6 +149,8 @@ test.each([
   ['GET', '/studies/../../etc', 404],
   ['DELETE', '/studies', 405],
   ['POST', '/studies', 415],
+  ['GET', `/studies/${studyUID}/thumbnail`, 501],
+  ['GET', `/studies/${studyUID}/series/1.2/instances/1.3/frames/1/rendered`, 501],
 ])('%s %s answers %d with a message', async (method, path, status) => {
   const response = await dicomweb(path, { method, ...(method === 'POST' ? { body: 'x', headers: { 'Content-Type': 'text/plain' } } : {}) });
   expect(response.status).toBe(status);
@@ -158,6 +161,21 @@ test('a frame that does not exist is 404, a cut-off upload 400', async () => {
   expect((await dicomweb(`/studies/${studyUID}/series/${uidFor('series word')}/instances/${uidFor('instance word')}/frames/3`)).status).toBe(404);
   const response = await dicomweb('/studies', { method: 'POST', headers: { 'Content-Type': 'multipart/related; type="application/dicom"; boundary=b' }, body: '--b\r\nContent-Type: application/dicom\r\n\r\nhalf' });
   expect(response.status).toBe(400);
+});
+
+// Linux has a device that is always full.
+(existsSync('/dev/full') ? test : test.skip)('a full disk is told as such, and leaves no half instance', async () => {
+  const content = await encodeImage({ frames: [ramp], width, height, kind: 'vlMicroscopic', attributes: attributes('too much') });
+  const place = join(folder, 'instances', studyUID, uidFor('series too much'));
+  await mkdir(place, { recursive: true });
+  await symlink('/dev/full', join(place, `${uidFor('instance too much')}.part`));
+  const { status, body } = await stow([content]);
+  expect(status).toBe(409);
+  expect(body['00081198'].Value[0]['00081197'].Value).toEqual([0xa700]);
+  expect(body['00081198'].Value[0]['00000902'].Value[0]).toMatch(/^no space left on the disk/);
+  expect(await readdir(place)).toEqual([]);
+  expect((await stow([content])).status).toBe(200);
+  await server.store!.remove(server.store!.select({ sopUID: uidFor('instance too much') })[0]);
 });
 
 test('a damaged index is built again from the instance, a damaged instance is left out and named once', async () => {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
 import { startServer } from '../../extension/demo/server.mjs';
 import { StartError, checkNode, explain, portFrom } from '../../extension/demo/start.mjs';
@@ -52,6 +53,27 @@ test('a viewer package with another hash is deleted, not unpacked', async () => 
     await rm(cacheDir, { recursive: true, force: true });
   }
 });
+
+test('without a way to the npm registry the viewer cannot be fetched, and that is said', async () => {
+  const cacheDir = await mkdtemp(join(tmpdir(), 'cache-'));
+  // A port that was free a moment ago; npm's own cache must not help out.
+  const closed = createServer();
+  await new Promise<void>(resolve => closed.listen(0, '127.0.0.1', resolve));
+  const { port } = closed.address() as AddressInfo;
+  await new Promise(resolve => closed.close(resolve));
+  const script = `import(${JSON.stringify(pathToFileURL(join(dirname(start), 'fetchViewer.mjs')).href)})
+    .then(({ fetchViewer }) => fetchViewer({ cacheDir: process.argv[1] })).catch(error => console.log(error.message))`;
+  const { OHIF_TARBALL: _given, ...environment } = process.env;
+  try {
+    const { stdout } = spawnSync(process.execPath, ['-e', script, cacheDir], {
+      env: { ...environment, npm_config_registry: `http://127.0.0.1:${port}/`, npm_config_cache: join(cacheDir, 'npm'), npm_config_fetch_retries: '0' },
+      encoding: 'utf8',
+    });
+    expect(stdout).toMatch(/^no connection to the npm registry .*check the network or the proxy/);
+  } finally {
+    await rm(cacheDir, { recursive: true, force: true });
+  }
+}, 120_000);
 
 describe('the site', () => {
   let folder: string;
