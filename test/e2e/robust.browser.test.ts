@@ -3,9 +3,9 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Page, Route, Worker } from 'playwright-core';
 import {
-  evenField, goodCell, wholeSlide, withBrokenCodestream, withoutPixelData, type TestImage,
+  evenField, everyEncoding, goodCell, wholeSlide, withBrokenCodestream, withoutPixelData, type TestImage,
 } from './troubleImages.ts';
-import { chromiumPath, openStudy, openViewerSite, studyOf, untilImageIsShown, untilReady, type ViewerSite } from './viewerSite.ts';
+import { chromiumPath, launchFromStudyList, openStudy, openViewerSite, studyOf, untilImageIsShown, untilReady, type ViewerSite } from './viewerSite.ts';
 
 if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so trouble was not provoked in the viewer');
 const inBrowser = chromiumPath ? describe : describe.skip;
@@ -89,7 +89,6 @@ inBrowser('trouble in the stock viewer', () => {
     await untilRunEnds(page);
     const cells = new Map((await outcomes(page)).map(outcome => [outcome.cellId, outcome]));
     const of = (index: number) => cells.get(`${images[index].sopInstanceUID}:1`)!;
-    console.log(JSON.stringify([...cells.values()].map(({ state, count, error }) => ({ state, count, error })), null, 1));
     for (const good of [0, 6]) expect(of(good)).toMatchObject({ state: 'counted', count: images[good].count, error: null });
     expect(of(1)).toMatchObject({ state: 'counted', count: 0, error: null });
     expect(of(2)).toMatchObject({ state: 'notCounted', error: expect.stringContaining('16×16 px; a metaphase needs at least 32 px') });
@@ -178,11 +177,7 @@ inBrowser('trouble in the stock viewer', () => {
   test('leaving the mode in the middle of a run keeps what is done', async () => {
     const images = await goodStudy('LEAVE', 5);
     await page.goto(site.url);
-    const open = async () => {
-      await page.getByText('SYNTHETIC LEAVE').first().click();
-      await page.getByText('Chromosome c', { exact: false }).first().click();
-    };
-    await open();
+    await launchFromStudyList(page, 'SYNTHETIC LEAVE');
     await untilReady(page);
     await countAll(page);
     await untilNumDone(page, 2);
@@ -191,7 +186,7 @@ inBrowser('trouble in the stock viewer', () => {
     await page.getByText('SYNTHETIC LEAVE').first().waitFor();
     expect(await page.evaluate(() => window.services.chromosomeCountService.getState().phase)).toBe('closed');
     expect(detectorWorker(page)).toBeUndefined();
-    await open();
+    await launchFromStudyList(page, 'SYNTHETIC LEAVE');
     await page.getByRole('button', { name: 'Restore' }).click();
     await untilReady(page);
     const restored = await outcomes(page);
@@ -229,8 +224,13 @@ inBrowser('trouble in the stock viewer', () => {
       };
       Object.defineProperty(window, 'indexedDB', { get: () => ({ open: refuse, databases: refuse }) });
       Object.defineProperty(window, 'caches', { get: refuse });
-      Storage.prototype.setItem = refuse;
-      Storage.prototype.getItem = refuse;
+      // The viewer itself does not start where all of localStorage is refused.
+      for (const method of ['getItem', 'setItem'] as const) {
+        const original = Storage.prototype[method] as (...words: string[]) => never;
+        Storage.prototype[method] = function (this: Storage, ...words: string[]) {
+          return words[0].startsWith('chromosome-count') ? refuse() : original.apply(this, words);
+        };
+      }
     });
     await openStudy(page, site.url, 'STORAGE');
     await countAll(page);
@@ -331,6 +331,17 @@ inBrowser('trouble in the stock viewer', () => {
     }, null, { timeout: 600_000 });
     expect((await outcomes(page)).map(({ count }) => count)).toEqual(images.map(({ count }) => count));
     await untilImageIsShown(page);
+  });
+
+  test('one picture counts the same in every encoding', async () => {
+    const images = await everyEncoding('ENCODINGS');
+    await site.addImages(images);
+    await openStudy(page, site.url, 'ENCODINGS');
+    await countAll(page);
+    await untilRunEnds(page);
+    const cells = new Map((await outcomes(page)).map(outcome => [outcome.cellId, outcome]));
+    const counts = images.map(({ name, sopInstanceUID }) => [name, cells.get(`${sopInstanceUID}:1`)?.count]);
+    expect(counts).toEqual(images.map(({ name, count }) => [name, count]));
   });
 
   test('no request left the origin', () => {

@@ -1,4 +1,4 @@
-/** Images as the archive may hold them on a bad day, and good ones beside them; drawn here, synthetic. */
+/** Images as the archive may hold them on a bad day, good ones beside them, and one in every encoding; drawn here, synthetic. */
 import dcmjs from 'dcmjs';
 import { encodeImage, uidFor } from '../../extension/demo/dicomImage.mjs';
 import { drawMetaphase } from '../../extension/demo/drawMetaphase.mjs';
@@ -54,6 +54,34 @@ export async function goodCell(place: Place, { numChromosomes = 8, side = 360 }:
     seed: 400 + place.instanceNumber, numChromosomes, width: side, height: side, numTouching: 0, numCrossing: 0, numNuclei: 0, dust: 0, bend: 0.4,
   });
   return { ...(await grayImage(place, { width: side, height: side, data: picture.gray })), count: picture.boxes.length };
+}
+
+/** One picture in the forms that laboratories store; a series each. */
+export async function everyEncoding(patientID: string, { numChromosomes = 8, side = 360 } = {}): Promise<readonly (TestImage & { readonly name: string })[]> {
+  const { gray, boxes } = drawMetaphase({ seed: 77, numChromosomes, width: side, height: side, numTouching: 0, numCrossing: 0, numNuclei: 0, dust: 0, bend: 0.4 });
+  const inverted = gray.map(value => 255 - value);
+  const wide = (bits: number) => Uint16Array.from(gray, value => Math.round((value / 255) * (2 ** bits - 1)));
+  const rgb = new Uint8Array(gray.length * 3).map((_, i) => gray[Math.floor(i / 3)]);
+  const forms = {
+    'VL Microscopic, 8 bit': { frames: [gray], kind: 'vlMicroscopic' },
+    'VL Slide-Coordinates, JPEG 2000': { frames: [gray], kind: 'vlSlideCoordinates', encoding: 'jpeg2000' },
+    'VL Microscopic, JPEG': { frames: [gray], kind: 'vlMicroscopic', encoding: 'jpeg' },
+    'VL Microscopic, RGB': { frames: [rgb], kind: 'vlMicroscopic', samples: 3 },
+    'VL Microscopic, RGB JPEG': { frames: [rgb], kind: 'vlMicroscopic', samples: 3, encoding: 'jpeg' },
+    'Secondary Capture, MONOCHROME1': { frames: [inverted], kind: 'secondaryCapture', inverted: true },
+    'Secondary Capture, 16 bit': { frames: [wide(16)], kind: 'secondaryCapture', bitsStored: 16 },
+    'Secondary Capture, 12 bit JPEG 2000': { frames: [wide(12)], kind: 'secondaryCapture', bitsStored: 12, encoding: 'jpeg2000' },
+    'Multi-frame byte': { frames: [gray], kind: 'multiframeByte' },
+    'Multi-frame word': { frames: [wide(12)], kind: 'multiframeWord', bitsStored: 12 },
+    'Multi-frame true colour': { frames: [rgb], kind: 'multiframeTrueColor', samples: 3 },
+  } as const;
+  return Promise.all(
+    Object.entries(forms).map(async ([name, form], i) => {
+      const attributes = attributesOf({ patientID, instanceNumber: 1, seriesNumber: i + 1 });
+      const file = await encodeImage({ width: side, height: side, ...form, frames: [...form.frames], attributes });
+      return { name, file, sopInstanceUID: attributes.SOPInstanceUID, count: boxes.length };
+    }),
+  );
 }
 
 interface GrayPicture {

@@ -57,7 +57,7 @@ export async function openViewerSite({ args = [], sample = true }: { args?: read
     browser,
     foreignRequests,
     async openPage(url = servers[0].url, context) {
-      const page = await (context ? context.newPage() : browser.newPage({ viewport: { width: 1280, height: 720 } }));
+      const page = await (context ?? (await browser.newContext({ viewport: { width: 1280, height: 720 } }))).newPage();
       page.setDefaultTimeout(120_000);
       page.on('request', request => {
         const { protocol, origin } = new URL(request.url());
@@ -90,6 +90,13 @@ export async function openViewerSite({ args = [], sample = true }: { args?: read
 export async function studyOf(url: string, patientID: string): Promise<string> {
   const studies = (await (await fetch(`${url}/dicomweb/studies?PatientID=${patientID}`)).json()) as Record<string, { Value: string[] }>[];
   return studies[0]['0020000D'].Value[0];
+}
+
+/** From the study list into the mode, as a reader does it. */
+export async function launchFromStudyList(page: Page, studyDescription: string): Promise<void> {
+  await page.getByText(studyDescription).first().click();
+  // The list cuts the mode's name off.
+  await page.getByRole('button', { name: 'Chromosome c' }).first().click();
 }
 
 /** Opens the study in the mode and waits until its cells are listed and the detector is ready. */
