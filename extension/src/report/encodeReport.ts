@@ -6,6 +6,8 @@
  * writeReport and secondaryCapture write are known here; test/report compares each with dcmjs's dictionary and the bytes with its parser.
  */
 import { ReportError } from './errors.ts';
+import { inSlices } from './slices.ts';
+import type { SliceOptions } from './slices.ts';
 import { personNameText } from './valueRepresentation.ts';
 import type { Dataset } from './modules.ts';
 
@@ -270,15 +272,6 @@ function writeFileMeta(writer: ByteWriter, dataset: Readonly<Dataset>): void {
   writer.setUint32(start - 4, writer.length - start);
 }
 
-/** Longest stretch of work before a pause, ms: well under the 50 ms from which browsers speak of a long task. */
-const SLICE_MS = 25;
-
-export interface EncodeOptions {
-  readonly signal?: AbortSignal;
-  /** Awaited between slices of work; default: the next macrotask. */
-  readonly pause?: () => Promise<void>;
-}
-
 /**
  * The report as a DICOM file.
  *
@@ -286,20 +279,9 @@ export interface EncodeOptions {
  * @throws ReportError `valueDoesNotFit`
  * @throws DOMException AbortError, or the signal's own reason
  */
-export async function encodeReport(
-  dataset: Readonly<Dataset>,
-  { signal, pause = () => new Promise<void>((resolve) => setTimeout(resolve)) }: EncodeOptions = {},
-): Promise<ArrayBuffer> {
+export async function encodeReport(dataset: Readonly<Dataset>, options: SliceOptions = {}): Promise<ArrayBuffer> {
   const writer = new ByteWriter();
-  signal?.throwIfAborted();
   writeFileMeta(writer, dataset);
-  let sliceStart = performance.now();
-  for (const _ of writeDataset(writer, dataset, 0)) {
-    void _;
-    if (performance.now() - sliceStart < SLICE_MS) continue;
-    signal?.throwIfAborted();
-    await pause();
-    sliceStart = performance.now();
-  }
+  await inSlices(writeDataset(writer, dataset, 0), options);
   return writer.result();
 }

@@ -7,6 +7,7 @@ import { parseCaseRecord } from './caseRecord.ts';
 import { CELLS_COUNTED, DCM, LOCAL } from './codes.ts';
 import type { Code } from './codes.ts';
 import { ReportError } from './errors.ts';
+import { inSlices } from './slices.ts';
 import { personNameText, trackingUID } from './valueRepresentation.ts';
 import type { Dataset } from './modules.ts';
 import type { Predecessor } from './writeReport.ts';
@@ -237,13 +238,15 @@ function measurementGroups(sequence: unknown, depth = 0): Item[] {
   });
 }
 
-function readTree(dataset: Readonly<Dataset>): Tree {
+/** May pause after each group. */
+function* readTree(dataset: Readonly<Dataset>): Generator<void, Tree> {
   const boxes: ReportedBox[] = [];
   const warnings: string[] = [];
   let otherShapes = 0;
   let broken = 0;
   let withoutImage = 0;
   for (const group of measurementGroups(dataset.ContentSequence)) {
+    yield;
     const children = items(group.ContentSequence);
     // The group of a cell of ours; its region is no box.
     if (children.some((item) => named(item, LOCAL.cellState))) continue;
@@ -313,9 +316,10 @@ function disagreement(state: CaseState, boxes: readonly ReportedBox[]): string |
  *
  * @param dataset The whole instance, naturalised; a plain object, dcmjs's proxies and DICOM JSON shapes are all accepted.
  * @param studyInstanceUID The study that is open: a report of another one is refused.
+ * @param pause Awaited between slices of work; default: the next macrotask.
  * @throws ReportError `notAReport`, `wrongStudy`, `damaged`
  */
-export async function readReport(dataset: Readonly<Dataset>, { studyInstanceUID }: { studyInstanceUID?: string } = {}): Promise<ReadReport> {
+export async function readReport(dataset: Readonly<Dataset>, { studyInstanceUID, pause }: { studyInstanceUID?: string; pause?: () => Promise<void> } = {}): Promise<ReadReport> {
   const document = reportDocument(dataset);
   if (!SR_CLASSES.has(document.sopClassUID)) {
     throw new ReportError(
@@ -329,7 +333,7 @@ export async function readReport(dataset: Readonly<Dataset>, { studyInstanceUID 
   const content = items(dataset.ContentSequence);
   if (content.length === 0) throw new ReportError('damaged', 'The report has no content: its Content Sequence is missing or empty');
 
-  const { boxes, warnings } = readTree(dataset);
+  const { boxes, warnings } = await inSlices(readTree(dataset), { pause });
   const record = content.find((item) => named(item, LOCAL.caseRecord));
   let state: CaseState | null = null;
   if (record) {
