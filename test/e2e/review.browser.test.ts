@@ -1,0 +1,391 @@
+/** Review in the stock viewer by hand and key: every edit, one undo step each, nothing lost, everything signed. */
+import { readFile } from 'node:fs/promises';
+import type { Page } from 'playwright-core';
+import { KEY_BINDINGS } from '../../extension/src/viewer/customization.ts';
+import {
+  cellFacts, centreOf, clickBox, dragOnImage, openReview, readTruth, recordRun, showCell, untilShownCountIs, type Box, type Truth,
+} from './reviewSite.ts';
+import { chromiumPath, openViewerSite, pointOnPage, untilImageIsShown, type ViewerSite } from './viewerSite.ts';
+
+if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so the review was not driven');
+const inBrowser = chromiumPath ? describe : describe.skip;
+
+jest.setTimeout(900_000);
+
+/** Apart from each other and from everything else. */
+const FAR: readonly Box[] = [[10, 10, 60, 60], [100, 10, 150, 60], [200, 10, 250, 60], [300, 10, 350, 60]];
+
+inBrowser('review in the stock viewer', () => {
+  let site: ViewerSite;
+  let page: Page;
+  let truth: ReadonlyMap<string, Truth>;
+
+  beforeAll(async () => {
+    site = await openViewerSite();
+    truth = await readTruth(site);
+    page = await openReview(site);
+  });
+  afterAll(() => site?.close());
+
+  test('split, merge, reject a region and bring a ghost back, each one step to undo', async () => {
+    await recordRun(page, 0, FAR);
+    await showCell(page, 0);
+    await untilShownCountIs(page, 4);
+    await clickBox(page, FAR[0]);
+    await page.keyboard.press('s');
+    await untilShownCountIs(page, 5);
+    expect((await cellFacts(page, 0)).statuses).toEqual({ ai: 3, removed: 1, added: 2 });
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, 4);
+
+    await clickBox(page, FAR[1]);
+    await clickBox(page, FAR[2], { withShift: true });
+    await page.keyboard.press('m');
+    await untilShownCountIs(page, 3);
+    expect((await cellFacts(page, 0)).boxes.find(({ status }) => status === 'added')!.box).toEqual([100, 10, 250, 60]);
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, 4);
+
+    await page.keyboard.press('d');
+    await dragOnImage(page, [90, 4], [260, 90]);
+    await untilShownCountIs(page, 2);
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, 4);
+    await page.keyboard.press('Control+y');
+    await untilShownCountIs(page, 2);
+
+    await page.keyboard.press('a');
+    await clickBox(page, FAR[1]);
+    await untilShownCountIs(page, 3);
+    expect((await cellFacts(page, 0)).statuses).toEqual({ ai: 2, confirmed: 1, removed: 1 });
+    await page.keyboard.press('Control+z');
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, 4);
+  });
+
+  test('a box is moved by its edge and resized by its corner; a drag in add mode draws an exact one', async () => {
+    await page.keyboard.press('Escape');
+    const [x, y] = await pointOnPage(page, [125, 10]);
+    const [toX, toY] = await pointOnPage(page, [135, 30]);
+    await page.mouse.move(x, y);
+    await page.mouse.down();
+    await page.mouse.move(toX, toY, { steps: 6 });
+    await page.mouse.up();
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[0].chromosomes.some(({ status }) => status === 'moved'));
+    const [moved] = (await cellFacts(page, 0)).boxes.filter(({ status }) => status === 'moved');
+    // As near as whole pixels of the screen come to it; the size stays.
+    const [x0, y0, x1, y1] = moved.box;
+    expect(Math.abs(x0 - 110)).toBeLessThan(3);
+    expect(Math.abs(y0 - 30)).toBeLessThan(3);
+    expect([x1 - x0, y1 - y0].map(side => Math.round(side))).toEqual([50, 50]);
+    await page.keyboard.press('Control+z');
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[0].chromosomes.every(({ status }) => status === 'ai'));
+    await page.keyboard.press('a');
+    await dragOnImage(page, [400, 20], [440, 90]);
+    await untilShownCountIs(page, 5);
+    const [added] = (await cellFacts(page, 0)).boxes.filter(({ status }) => status === 'added');
+    [400, 20, 440, 90].forEach((side, i) => expect(Math.abs(added.box[i] - side)).toBeLessThan(3));
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, 4);
+    await page.keyboard.press('Escape');
+  });
+
+  test('the host’s toolbar follows the mode, and Escape gives the mouse back', async () => {
+    await page.keyboard.press('a');
+    const windowLevel = page.locator('[data-cy=WindowLevel]').first();
+    await page.waitForFunction(() => document.querySelector('[data-cy=WindowLevel]')?.getAttribute('data-active') === 'false');
+    expect(await page.getByRole('button', { name: '+ Add' }).getAttribute('aria-pressed')).toBe('true');
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => document.querySelector('[data-cy=WindowLevel]')?.getAttribute('data-active') === 'true');
+    expect(await page.getByRole('button', { name: 'Select', exact: true }).getAttribute('aria-pressed')).toBe('true');
+    await page.keyboard.press('d');
+    await page.waitForFunction(() => document.querySelector('[data-cy=WindowLevel]')?.getAttribute('data-active') === 'false');
+    await windowLevel.click();
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().editMode === 'select');
+  });
+
+  /** On a busy machine the host's click came after the key, and the box landed nowhere. */
+  test('a key that follows a click at once finds the click done', async () => {
+    await recordRun(page, 1, FAR);
+    await showCell(page, 1);
+    await page.keyboard.press('d');
+    await clickBox(page, FAR[3]);
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[1].state === 'reviewed');
+    expect(await cellFacts(page, 1)).toMatchObject({ readerCount: 3, statuses: { confirmed: 3, removed: 1 } });
+    await page.keyboard.press('Escape');
+  });
+
+  test('a double click adds one box, and a chromosome that has a box gets no second one', async () => {
+    await showCell(page, 0);
+    await page.keyboard.press('a');
+    const [x, y] = await pointOnPage(page, [500, 40]);
+    await page.mouse.dblclick(x, y);
+    await untilShownCountIs(page, 5);
+    await page.mouse.click(x + 1, y + 1);
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().announcement.startsWith('This chromosome has a box already.'));
+    expect((await cellFacts(page, 0)).count).toBe(5);
+    await page.keyboard.press('Escape');
+  });
+
+  test('another run proposes and never changes a reviewed cell; the reader takes it over or not', async () => {
+    const found: readonly Box[] = [...FAR.slice(1), [400, 200, 450, 260], [500, 200, 550, 260]];
+    const before = await cellFacts(page, 1);
+    await recordRun(page, 1, found);
+    await showCell(page, 1);
+    const proposal = page.getByRole('region', { name: 'Proposal' });
+    await proposal.getByText('2 new, 1 gone').waitFor();
+    expect((await cellFacts(page, 1)).boxes).toEqual(before.boxes);
+    await proposal.getByRole('button', { name: 'Keep mine' }).click();
+    await proposal.waitFor({ state: 'detached' });
+    expect(await cellFacts(page, 1)).toMatchObject({ count: before.count, state: 'reviewed' });
+    await page.keyboard.press('Control+z');
+    await proposal.getByRole('button', { name: 'Take over' }).click();
+    await untilShownCountIs(page, 4);
+    expect(await cellFacts(page, 1)).toMatchObject({ count: 4, state: 'counted' });
+  });
+
+  test('three counts side by side: a typed count has to agree with the boxes before it is signed', async () => {
+    await showCell(page, 0);
+    const typed = page.getByRole('textbox', { name: 'Reader’s count by eye' });
+    await typed.fill('6');
+    await typed.press('Enter');
+    await page.locator('.cc-flags').getByText('Your count differs').waitFor();
+    await page.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();
+    await page.getByText('You counted 6 in cell 1, and 5 boxes are marked: correct the boxes or your count.').first().waitFor();
+    expect((await cellFacts(page, 0)).state).toBe('counted');
+    await typed.fill('5');
+    await typed.press('Enter');
+    await page.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[0].state === 'reviewed');
+    expect(await cellFacts(page, 0)).toMatchObject({ readerCount: 5 });
+  });
+
+  test('number, slide, culture and coordinates are typed where the image has none', async () => {
+    await showCell(page, 2);
+    await page.keyboard.press('e');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Cell number').fill('1');
+    await dialog.getByRole('button', { name: 'Keep' }).click();
+    await page.getByText('Another cell has the number 1 already.').first().waitFor();
+    await dialog.getByLabel('Cell number').fill('77');
+    await dialog.getByLabel('Slide', { exact: true }).fill('S-9');
+    await dialog.getByLabel('Culture').fill('B');
+    await dialog.getByLabel('X on the slide').fill('12.5');
+    await dialog.getByLabel('Y on the slide').fill('-3');
+    await dialog.getByLabel('Coordinates as read').fill('K 41/2');
+    await dialog.getByRole('button', { name: 'Keep' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    const cell = await page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells[2]);
+    expect(cell).toMatchObject({ cellNumber: 77, slide: 'S-9', culture: 'B', coordinates: { x: 12.5, y: -3, text: 'K 41/2' } });
+    await page.locator('.cc-card').getByText('Cell 77').waitFor();
+    await page.keyboard.press('Control+z');
+    await page.locator('.cc-card').getByText('Cell 3').waitFor();
+  });
+
+  test('a flag is explained on hover and marked on the image on a click; the doubtful cells come first', async () => {
+    await recordRun(page, 4, [[0, 100, 40, 150], ...FAR]);
+    await showCell(page, 0);
+    await page.keyboard.press('f');
+    await page.waitForFunction(() => {
+      const { caseState, shownCellId } = window.services.chromosomeCountService.getState();
+      return shownCellId === caseState!.cells[1].id || shownCellId === caseState!.cells[4].id;
+    });
+    await showCell(page, 4);
+    const flag = page.locator('.cc-flags').getByRole('button', { name: 'Touches the edge' });
+    await flag.hover();
+    await page.getByRole('tooltip').getByText('1 box touches the image edge').waitFor();
+    const numShapes = () => page.locator('svg.svg-layer').first().locator('rect').count();
+    const before = await numShapes();
+    await flag.click();
+    await page.waitForFunction(n => document.querySelectorAll('svg.svg-layer rect').length > n, before);
+    await page.getByLabel('Order of the cells').selectOption('risk');
+    const order = await page.locator('.cc-cell').evaluateAll(rows => rows.map(row => row.getAttribute('data-cell-id')));
+    const cells = await page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells.map(({ id }) => id));
+    expect(order.indexOf(cells[4])).toBeLessThan(order.indexOf(cells[3]));
+    await page.getByLabel('Order of the cells').selectOption('cellNumber');
+  });
+
+  test('the gallery shows every cell with count and state, and leads to it', async () => {
+    await page.keyboard.press('o');
+    const dialog = page.getByRole('dialog', { name: 'All cells' });
+    await dialog.getByText('reviewed', { exact: false }).first().waitFor();
+    const tiles = dialog.locator('.cc-tile');
+    expect(await tiles.count()).toBe(await page.locator('.cc-cell').count());
+    expect(await tiles.first().innerText()).toMatch(/Cell 1\s+5\s+Reviewed/);
+    await tiles.nth(1).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.waitForFunction(() => {
+      const { caseState, shownCellId } = window.services.chromosomeCountService.getState();
+      return shownCellId === caseState!.cells[1].id;
+    });
+  });
+
+  test('protocols are edited, exported, imported, and there again in the next study', async () => {
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.getByLabel('Cells to count').fill('30');
+    await page.getByLabel('Cells to count').press('Enter');
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.preset.cellsToCount === 30);
+    const [exported] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Export' }).click()]);
+    const preset = JSON.parse(await readFile(await exported.path(), 'utf8'));
+    expect(preset.presets[0]).toMatchObject({ id: 'constitutional', cellsToCount: 30 });
+    preset.presets[0] = { ...preset.presets[0], id: 'ours', name: 'Our laboratory', cellsToCount: 12 };
+    await page.getByLabel('Import a protocol').setInputFiles({ name: 'ours.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(preset)) });
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.preset.name === 'Our laboratory');
+    await page.getByLabel('Import a protocol').setInputFiles({ name: 'wrong.json', mimeType: 'application/json', buffer: Buffer.from('{"presets": 7}') });
+    await page.getByText('The file holds no protocol that can be used.').waitFor();
+    expect(await page.getByLabel('Protocol', { exact: true }).inputValue()).toBe('ours');
+    await page.getByRole('tab', { name: 'Summary' }).click();
+    await page.getByText(/count 9 more/i).waitFor();
+    await page.getByRole('tab', { name: 'Cells' }).click();
+  });
+
+  test('CSV, JSON and the printable page say what the panel says', async () => {
+    const [csv] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'CSV' }).click()]);
+    const rows = (await readFile(await csv.path(), 'utf8')).trim().split('\n');
+    expect(rows[0]).toContain('Reader count');
+    expect(rows.length).toBe(1 + (await page.locator('.cc-cell').count()));
+    expect(rows[1]).toMatch(/reviewed,5/);
+    const [json] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'JSON' }).click()]);
+    expect(await readFile(await json.path(), 'utf8')).toContain('For Research Use Only');
+    await page.getByRole('button', { name: 'Print' }).click();
+    const frame = await page.waitForSelector('iframe[title="Printable page"]', { state: 'attached' });
+    const printed = await (await frame.contentFrame())!.waitForSelector('figure img', { state: 'attached' });
+    expect(await printed.getAttribute('src')).toMatch(/^data:image\/png/);
+    expect(await (await frame.contentFrame())!.locator('body').innerText()).toContain('For Research Use Only. Not for use in diagnostic procedures.');
+  });
+
+  test('a picture of the cell lies in the archive, and is no cell of its own when the study opens again', async () => {
+    const numCells = await page.locator('.cc-cell').count();
+    await page.getByRole('button', { name: 'Picture', exact: true }).click();
+    await page.getByText(/Saved to the PACS/).first().waitFor();
+    await page.getByRole('button', { name: 'Save to PACS' }).click();
+    await page.getByRole('button', { name: 'Saved to PACS' }).waitFor();
+    await page.reload();
+    await page.waitForFunction(() => window.services?.chromosomeCountService?.getState().report !== null);
+    await untilImageIsShown(page);
+    const series = await page.evaluate(async () => {
+      const study = window.services.chromosomeCountService.getState().caseState!.studyInstanceUID;
+      const list = (await (await fetch(`/dicomweb/studies/${study}/series`)).json()) as Record<string, { Value?: string[] }>[];
+      return list.map(each => each['0008103E']?.Value?.[0] ?? '');
+    });
+    expect(series).toContain('Chromosome count, cell overlay');
+    expect(await page.locator('.cc-cell').count()).toBe(numCells);
+  });
+
+  test('the site’s statistics come of saved corrections and leave without image, name or UID', async () => {
+    await page.getByRole('tab', { name: 'Summary' }).click();
+    await page.getByRole('heading', { name: 'The model at this site' }).scrollIntoViewIfNeeded();
+    const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: /export/i }).click()]);
+    const text = await readFile(await file.path(), 'utf8');
+    const { statistics } = JSON.parse(text);
+    expect(statistics.overall.cells).toBeGreaterThanOrEqual(1);
+    expect(statistics.overall).toEqual(expect.objectContaining({ wcr: expect.any(Number), aer: expect.any(Number), bias: expect.any(Number) }));
+    expect(text).not.toMatch(/Ada|Byron|\d+\.\d+\.\d+\.\d+|data:image/);
+    await page.getByRole('tab', { name: 'Cells' }).click();
+  });
+
+  test('every key is on the help sheet and in the viewer’s own preferences', async () => {
+    await page.keyboard.press('Shift+?');
+    const sheet = page.getByRole('dialog', { name: 'Chromosome count: help' });
+    for (const { label } of KEY_BINDINGS) await sheet.getByRole('row', { name: label }).waitFor();
+    await page.keyboard.press('Escape');
+    await sheet.waitFor({ state: 'hidden' });
+    await page.locator('[data-cy=options-chevron-down-icon], header button').last().click();
+    await page.getByRole('menuitem', { name: /Preferences/ }).click();
+    for (const { label } of KEY_BINDINGS) await page.getByText(label, { exact: true }).first().waitFor({ state: 'attached' });
+    await page.keyboard.press('Escape');
+  });
+
+  test('leaving with unsaved work asks', async () => {
+    await recordRun(page, 6, FAR);
+    await page.mouse.click(300, 300);
+    const asked = page.waitForEvent('dialog');
+    void page.close({ runBeforeUnload: true });
+    const dialog = await asked;
+    expect(dialog.type()).toBe('beforeunload');
+    await dialog.accept();
+  });
+
+  test('the reader’s name is asked once, before the first signature, and signs what was done before it', async () => {
+    const nameless = await openReview(site, { name: '' });
+    await recordRun(nameless, 7, FAR);
+    await recordRun(nameless, 8, FAR);
+    await showCell(nameless, 7);
+    await nameless.keyboard.press('Enter');
+    const question = nameless.getByRole('dialog', { name: 'Who is reading?' });
+    await question.getByRole('button', { name: 'Cancel' }).click();
+    await question.waitFor({ state: 'hidden' });
+    expect((await cellFacts(nameless, 7)).state).toBe('counted');
+    await nameless.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();
+    await question.getByLabel('Your name').fill('Grace Hopper');
+    await question.getByLabel('Your name').press('Enter');
+    await nameless.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[7].state === 'reviewed');
+    await showCell(nameless, 8);
+    await nameless.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();
+    await nameless.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[8].state === 'reviewed');
+    const names = await nameless.evaluate(() => window.services.chromosomeCountService.getState().caseState!.log.filter(({ by }) => by.role === 'reader').map(({ by }) => by.name));
+    expect(new Set(names.slice(-4))).toEqual(new Set(['Grace Hopper']));
+    await nameless.close();
+  });
+
+  test('twenty cells, five with one error each, are reviewed in at most 45 actions', async () => {
+    const reader = await openReview(site);
+    const ids = await reader.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells.map(({ id }) => id));
+    const plan: { id: string; kind: 'right' | 'missing' | 'extra'; count: number; at: readonly [number, number] }[] = [];
+    for (let i = 0; i < 20; i++) {
+      const { boxes } = truth.get(ids[i])!;
+      const kind = i % 4 !== 1 ? 'right' : i < 12 ? 'missing' : 'extra';
+      const extra: Box = [4, 4, 40, 40];
+      await recordRun(reader, i, kind === 'missing' ? boxes.slice(1) : kind === 'extra' ? [...boxes, extra] : boxes);
+      plan.push({ id: ids[i], kind, count: boxes.length, at: centreOf(kind === 'extra' ? extra : boxes[0]) });
+    }
+    await showCell(reader, 0);
+    let numActions = 0;
+    const act = async (action: () => Promise<void>) => {
+      numActions++;
+      await action();
+    };
+    let mode = 'right';
+    for (const { id, kind, at } of plan) {
+      await reader.waitForFunction(cellId => window.services.chromosomeCountService.getState().shownCellId === cellId, id);
+      if (kind !== 'right') {
+        await untilImageIsShown(reader);
+        if (mode !== kind) await act(() => reader.keyboard.press(kind === 'missing' ? 'a' : 'd'));
+        mode = kind;
+        const [x, y] = await pointOnPage(reader, at);
+        await act(() => reader.mouse.click(x, y));
+      }
+      await act(() => reader.keyboard.press('Enter'));
+    }
+    await reader.waitForFunction(cellIds => window.services.chromosomeCountService.getState().caseState!.cells.filter(({ id, state }) => cellIds.includes(id) && state === 'reviewed').length === 20, plan.map(({ id }) => id));
+    const reviewed = await reader.evaluate(
+      cellIds => window.services.chromosomeCountService.getState().caseState!.cells.filter(({ id }) => cellIds.includes(id)).map(({ readerCount }) => readerCount),
+      plan.map(({ id }) => id),
+    );
+    expect(reviewed).toEqual(plan.map(({ count }) => count));
+    console.log(`20 cells, 5 errors: ${numActions} actions`);
+    expect(numActions).toBeLessThanOrEqual(45);
+    await reader.close();
+  });
+
+  test('by touch: a tap removes in remove mode, a finger’s drag draws in add mode', async () => {
+    const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 }, hasTouch: true });
+    const touch = await openReview(site, { context });
+    await recordRun(touch, 9, FAR);
+    await showCell(touch, 9);
+    await touch.getByRole('button', { name: '− Remove' }).tap();
+    const [x, y] = await pointOnPage(touch, centreOf(FAR[0]));
+    await touch.touchscreen.tap(x, y);
+    await untilShownCountIs(touch, 3);
+    await touch.getByRole('button', { name: '+ Add' }).tap();
+    const [x1, y1] = await pointOnPage(touch, [600, 60]);
+    await touch.touchscreen.tap(x1, y1);
+    await untilShownCountIs(touch, 4);
+    await touch.close();
+  });
+
+  test('no request left the origin', () => {
+    expect(site.foreignRequests).toEqual([]);
+  });
+});
