@@ -14,12 +14,14 @@
  * summariseCase(state).distributionText;                              // '46[18] 45[2]'
  * ```
  *
- * - Role: an automatic run is `model` (no undo step); a re-run or new threshold that a person asked for is `reader`
- *   (one undo step). On a cell with a person's edit, or with a signature, a run only sets `aiRun` and `proposal`.
+ * - Role: an automatic run is `model` (no undo step); a re-run or new threshold that a person asked for is `reader`:
+ *   one undo step over all its cells where the actions share a `step`. On a cell with a person's edit, or with a signature, a run only sets `aiRun` and `proposal`.
  * - A box edit takes the signature off a reviewed or checked cell (state `counted` again). Excluded cells refuse edits.
  * - Checker: `startSecondRead` first; then box edits by a `checker` go to the checker's own list. Draw
  *   `visibleChromosomes(state, cellId, role)` and show `visibleCounts(state, cellId, role)`, never the cell directly.
  *   `checkCell` leads to `checked`, or (blind, typed count) leaves `secondRead.outcome` `differs` for `resolveCell`.
+ * - Names: what a reader did before the name was known is signed by `withNamedReader`. `setTypedCount` keeps a count by
+ *   eye, which has to agree with the boxes before `acceptCell`.
  * - Count: `countOf(cell)`, never stored. Three counts: `countsOf(cell)`.
  * - Everything invalid throws `CaseworkError` with a `code`; the state handed in is unchanged.
  *

@@ -1,0 +1,39 @@
+import { findPreset } from '../../extension/src/casework/index.ts';
+import { DEFAULT_SETTINGS, storedPresets, storedSettings, storePreset, storeSettings } from '../../extension/src/viewer/countSettings.ts';
+
+/** The browser's own storage, in memory. */
+function useStorage(entries: Record<string, string> = {}): Map<string, string> {
+  const kept = new Map(Object.entries(entries));
+  const localStorage = { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value) };
+  Object.assign(globalThis, { localStorage });
+  return kept;
+}
+afterEach(() => void Reflect.deleteProperty(globalThis, 'localStorage'));
+
+const ours = { ...findPreset('own'), id: 'ours', name: 'Our laboratory', cellsToCount: 12 };
+
+test('the protocol that was used last comes first in the next study, in its latest form', () => {
+  useStorage();
+  storePreset(ours);
+  storePreset({ ...findPreset('oncology'), cellsToCount: 25 });
+  storePreset({ ...ours, cellsToCount: 15 });
+  expect(storedPresets().map(({ id, cellsToCount }) => [id, cellsToCount])).toEqual([['ours', 15], ['oncology', 25]]);
+});
+
+test('settings of an older version keep what they had, and new ones get their default', () => {
+  useStorage({ 'chromosome-count.settings': '{"showNumbers":true}' });
+  expect(storedSettings()).toEqual({ ...DEFAULT_SETTINGS, showNumbers: true });
+});
+
+test.each(['chromosome-count.settings', 'chromosome-count.presets'])('a damaged %s leaves the defaults', key => {
+  useStorage({ [key]: '{"broken' });
+  expect(storedSettings()).toEqual(DEFAULT_SETTINGS);
+  expect(storedPresets()).toEqual([]);
+});
+
+test('blocked storage costs no session', () => {
+  Object.defineProperty(globalThis, 'localStorage', { configurable: true, get: () => { throw new Error('blocked'); } });
+  storeSettings(DEFAULT_SETTINGS);
+  storePreset(ours);
+  expect(storedSettings()).toEqual(DEFAULT_SETTINGS);
+});
