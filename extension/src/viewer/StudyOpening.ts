@@ -6,7 +6,7 @@ import { storedPresets } from './countSettings.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
 import { drawThumbnail, readImage } from './readImage.ts';
-import { openStoredReport, reportsOfStudy, type OpenedReport } from './storedReports.ts';
+import { openStoredReport, reportsOfStudy, withOthers, type OpenedReport } from './storedReports.ts';
 import { messageOf, now, type OpenedViewer, type ServiceContext } from './serviceContext.ts';
 import { cellIdOf, collectCells } from './studyCells.ts';
 
@@ -82,13 +82,23 @@ export class StudyOpening {
   /** Opens the newest report once; series arrive one by one, so this is asked at each. */
   async #openReport(studyInstanceUID: string): Promise<void> {
     const { host, store } = this.#context;
-    const [newest] = reportsOfStudy(host, studyInstanceUID);
+    const reports = reportsOfStudy(host, studyInstanceUID);
+    const [newest] = reports;
+    if (store.state.report && reports.length) store.set({ report: withOthers(store.state.report, reports) });
     if (!newest || newest.SOPInstanceUID === this.#readSOPInstanceUID || store.state.hasUnsavedWork || store.state.run) return;
-    this.#readSOPInstanceUID = newest.SOPInstanceUID;
+    const asked = newest.SOPInstanceUID;
+    this.#readSOPInstanceUID = asked;
     try {
       const report = await openStoredReport(host, studyInstanceUID);
-      if (!report || !this.#context.viewer || this.#openCase.state?.studyInstanceUID !== studyInstanceUID) return;
-      store.set({ report });
+      // A newer one may have come while this one was read; it is on its way by itself.
+      if (!report || this.#readSOPInstanceUID !== asked || !this.#context.viewer || this.#openCase.state?.studyInstanceUID !== studyInstanceUID) return;
+      if (store.state.hasUnsavedWork || store.state.run) {
+        this.#context.notify('warning', 'Stored report', `The report of ${report.date} is not opened over your unsaved work. Reload the page to see it.`);
+        return;
+      }
+      const isOpen = store.state.report?.document.sopInstanceUID === report.document.sopInstanceUID;
+      store.set({ report: withOthers(report, reportsOfStudy(host, studyInstanceUID)) });
+      if (isOpen) return;
       if (report.state) this.#replaceCase(report.state, `The stored count of ${report.date} is open.`);
       else this.#takeBoxes(report);
       for (const warning of report.warnings) this.#context.notify('warning', 'Stored report', warning);

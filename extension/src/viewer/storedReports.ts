@@ -70,6 +70,14 @@ export async function openStoredReport(host: HostParams, studyInstanceUID: strin
   return null;
 }
 
+/** The open report beside all others that are known by now: their series arrive one by one, and some were stored in this session. */
+export function withOthers(report: OpenedReport, reports: readonly Instance[]): OpenedReport {
+  const documents = new Map([...reports.map(reportDocument), ...report.others].map(document => [document.sopInstanceUID, document]));
+  documents.delete(report.document.sopInstanceUID);
+  const timeOf = ({ contentDate, contentTime }: ReportDocument) => `${contentDate}${contentTime}`;
+  return { ...report, others: [...documents.values()].sort((a, b) => (timeOf(a) < timeOf(b) ? 1 : -1)) };
+}
+
 interface LeftOut {
   readonly BulkDataURI: string;
 }
