@@ -155,10 +155,12 @@ async function main() {
   });
   if (values.help) return console.log(usage);
   if (positionals.length !== 1) throw new Error(`expected one folder, got ${positionals.length}\n${usage}`);
-  const store = await DicomStore.open(values.store ?? defaultStoreDir);
+  // `npm run` goes to the package's folder first; a path is meant from where it was called.
+  const from = (process.env.npm_lifecycle_event && process.env.INIT_CWD) || process.cwd();
+  const store = await DicomStore.open(values.store === undefined ? defaultStoreDir : resolve(from, values.store));
   const { patient, id, slide } = values;
   const { numImages, failed, studyInstanceUID } = await importFolder({
-    folder: positionals[0], store, patient, id, slide,
+    folder: resolve(from, positionals[0]), store, patient, id, slide,
     onFile: (file, error, pages) => (error ? console.error(`  ${file}: not imported: ${error.message}`) : console.log(`  ${file}${pages > 1 ? ` (${pages} pages)` : ''}`)),
   });
   console.log(`${numImages} image${numImages === 1 ? '' : 's'} imported, ${failed.length} file${failed.length === 1 ? '' : 's'} failed; study ${studyInstanceUID}`);

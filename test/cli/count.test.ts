@@ -1,4 +1,4 @@
-import { createWriteStream, existsSync } from 'node:fs';
+import { createWriteStream, existsSync, readFileSync, watch } from 'node:fs';
 import { chmod, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished as streamFinished } from 'node:stream/promises';
@@ -7,7 +7,7 @@ import tar from 'tar-stream';
 import { buildPrograms, finished, removeTemporaryFolders, run, start, temporaryFolder } from './builtProgram.ts';
 import { dicomFile } from './dicomFile.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 // Small on purpose: these tests are about files, streams and exit codes; what is counted is tested elsewhere.
 const width = 160;
@@ -188,6 +188,49 @@ test('Ctrl-C leaves whole files only and says 130', async () => {
     expect(name).toMatch(/\.png$/);
     expect((await sharp(join(parentPath ?? path, name)).stats()).channels.length).toBeGreaterThan(0);
   }
+});
+
+test.each(['json', 'csv'])('Ctrl-C in a run that writes %s leaves whole lines, and --resume goes on from them', async (format) => {
+  const names = Array.from({ length: 30 }, (_, i) => `${String(i).padStart(2, '0')}.png`);
+  const folder = await folderWith(Object.fromEntries(await Promise.all(names.map(async (name, i) => [name, await png(i)]))));
+  const out = join(folder, 'out');
+  await mkdir(out);
+  const path = join(out, format === 'csv' ? 'counts.csv' : 'counts.jsonl');
+  await writeFile(path, '');
+  const child = start('count', [folder, '--format', format, '--out', out, '--jobs', '2']);
+  const changes = watch(path, () => {
+    // The second line is an image's in either format.
+    if (readFileSync(path, 'utf8').split('\n').length <= 2) return;
+    // Once: a second Ctrl-C means at once.
+    changes.close();
+    child.kill('SIGINT');
+  });
+  const { code } = await finished(child);
+  expect(code).toBe(130);
+  const before = await readFile(path, 'utf8');
+  expect(before.endsWith('\n')).toBe(true);
+  const lines = before.trimEnd().split('\n');
+  expect(lines.length).toBeLessThan(30);
+  expect((await run('count', folder, '--format', format, '--out', out, '--resume', '--quiet')).code).toBe(0);
+  const after = await readFile(path, 'utf8');
+  expect(after.startsWith(before)).toBe(true);
+  for (const name of names) expect(after.split(join(folder, name)).length).toBe(2);
+  expect(await readdir(out)).toHaveLength(1);
+});
+
+test('Ctrl-C in a run that writes reports leaves no report of half a study', async () => {
+  const folder = await folderWith(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.dcm`, dicom([i])])));
+  const out = join(folder, 'out');
+  await mkdir(out);
+  const child = start('count', [folder, '--format', 'sr', '--out', out, '--jobs', '2']);
+  // The counts wait in a folder of their own until the list is through.
+  const changes = watch(out, () => {
+    changes.close();
+    child.kill('SIGINT');
+  });
+  const { code } = await finished(child);
+  expect(code).toBe(130);
+  expect(await readdir(out)).toEqual([]);
 });
 
 test('a reader that goes away ends the run quietly', async () => {

@@ -1,6 +1,7 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { DicomStore } from '../../extension/demo/dicomStore.mjs';
 import { drawMetaphase } from '../../extension/demo/drawMetaphase.mjs';
@@ -107,6 +108,20 @@ test('importing the same folder twice adds nothing', async () => {
   expect(twice.studyInstanceUID).toBe(once.studyInstanceUID);
   expect((await DicomStore.open(storeFolder)).size).toBe(1);
   expect((await readFile(join(folder, 'a.png'))).length).toBeGreaterThan(0);
+});
+
+test('the command: a path from where npm was called, a bad file named, exit code 1; usage in a line', async () => {
+  await mkdir(join(folder, 'slides'));
+  await sharp(cell.gray, raw).png().toFile(join(folder, 'slides', 'a.png'));
+  await writeFile(join(folder, 'slides', 'b.png'), '');
+  const program = join(dirname(__filename), '..', '..', 'extension', 'demo', 'import.mjs');
+  const run = (...args: string[]) => spawnSync(process.execPath, [program, ...args], { env: { ...process.env, npm_lifecycle_event: 'import', INIT_CWD: folder }, encoding: 'utf8' });
+  const { status, stdout, stderr } = run('slides', '--store', storeFolder, '--patient', 'SYNTHETIC^Command');
+  expect([status, stderr.trim()]).toEqual([1, 'b.png: not imported: the file is empty']);
+  expect(stdout).toMatch(/^1 image imported, 1 file failed; study 2\.25\./m);
+  expect((await DicomStore.open(storeFolder)).select().map(instance => value(instance, '00100010'))).toEqual([{ Alphabetic: 'SYNTHETIC^Command' }]);
+  const wrong = run();
+  expect([wrong.status, wrong.stderr]).toEqual([1, expect.stringMatching(/^import: expected one folder, got 0\nusage: /)]);
 });
 
 test('a folder without pictures is an error in words', async () => {
