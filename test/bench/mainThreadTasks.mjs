@@ -8,7 +8,7 @@
 const TASK_CATEGORY = 'disabled-by-default-devtools.timeline';
 const PROFILE_CATEGORY = 'disabled-by-default-v8.cpu_profiler';
 
-export const TRACE_CATEGORIES = [TASK_CATEGORY, PROFILE_CATEGORY, 'devtools.timeline', 'toplevel'];
+export const TRACE_CATEGORIES = [TASK_CATEGORY, PROFILE_CATEGORY, 'devtools.timeline'];
 
 /** @typedef {{ startMs: number, wallMs: number, cpuMs: number, pluginMs: number, hottest: string }} Task */
 
@@ -21,7 +21,7 @@ export function longTasks(trace, pluginPath) {
   const { traceEvents } = JSON.parse(trace.toString());
   const thread = mainThread(traceEvents);
   const samples = profileSamples(traceEvents, thread, pluginPath);
-  const tasks = traceEvents.filter(event => isOf(event, thread) && event.ph === 'X' && /RunTask$/.test(event.name) && event.tdur > 50_000);
+  const tasks = traceEvents.filter(event => isOf(event, thread) && event.name === 'RunTask' && event.tdur > 50_000);
   return tasks.map(({ ts, dur, tdur }) => describe(ts, dur, tdur, samples)).sort((a, b) => b.cpuMs - a.cpuMs);
 }
 
@@ -30,7 +30,7 @@ const isOf = ({ pid, tid }, thread) => pid === thread.pid && tid === thread.tid;
 function mainThread(events) {
   const threads = events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain');
   const busyUs = ({ pid, tid }) =>
-    events.reduce((sum, event) => (event.pid === pid && event.tid === tid && event.ph === 'X' && /RunTask$/.test(event.name) ? sum + event.dur : sum), 0);
+    events.reduce((sum, event) => (event.pid === pid && event.tid === tid && event.name === 'RunTask' ? sum + event.dur : sum), 0);
   const [busiest] = threads.map(thread => ({ thread, us: busyUs(thread) })).sort((a, b) => b.us - a.us);
   if (!busiest) throw new Error('The trace names no main thread of a renderer');
   return busiest.thread;
