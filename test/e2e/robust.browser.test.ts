@@ -182,10 +182,11 @@ inBrowser('trouble in the stock viewer', () => {
     await countAll(page);
     await untilNumDone(page, 2);
     const numCounted = (await outcomes(page)).filter(({ state }) => state === 'counted').length;
+    const workerEnds = detectorWorker(page).waitForEvent('close');
     await page.goBack();
     await page.getByText('SYNTHETIC LEAVE').first().waitFor();
     expect(await page.evaluate(() => window.services.chromosomeCountService.getState().phase)).toBe('closed');
-    expect(detectorWorker(page)).toBeUndefined();
+    await workerEnds;
     await launchFromStudyList(page, 'SYNTHETIC LEAVE');
     await page.getByRole('button', { name: 'Restore' }).click();
     await untilReady(page);
@@ -312,7 +313,7 @@ inBrowser('trouble in the stock viewer', () => {
     try {
       await page.locator('#cc-provider').selectOption('webgpu');
       await panel.getByText(/WebAssembly on .*(ort\.webgpu\.min\.mjs|WebGPU was chosen, but)/).first().waitFor();
-      await untilReady(page);
+      await page.waitForSelector('.cc-dot.ready');
     } finally {
       await rename(`${runtime}.away`, runtime);
     }
