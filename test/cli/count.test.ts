@@ -170,6 +170,7 @@ test('pictures: as large as the image and a line of text, with the boxes on it',
   expect(paths).toEqual([expect.stringMatching(/deep\/a\.dcm\.frame-1\.png$/), expect.stringMatching(/deep\/a\.dcm\.frame-2\.png$/)]);
   const { data, info } = await sharp(paths[0]).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   expect([info.width, info.height]).toEqual([width, height + 24]);
+  expect((await sharp(paths[0]).metadata()).exif!.toString('latin1')).toMatch(/\d+ chromosomes\. For Research Use Only\. Not for use in diagnostic procedures\./);
   const isGreen = (at: number) => data[at + 1] > data[at] + 60 && data[at + 1] > data[at + 2] + 60;
   expect(Array.from({ length: width * height }, (_, i) => i * 3).some(isGreen)).toBe(true);
 });

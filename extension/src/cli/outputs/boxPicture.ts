@@ -11,7 +11,7 @@ export interface DrawnBox {
   readonly dashed?: boolean;
 }
 
-/** The frame with outlines on it, a line of text below, as PNG. */
+/** The frame with outlines on it, a line of text (ASCII) below and as its image description, as PNG. */
 export function drawBoxes(image: GrayImage, boxes: readonly DrawnBox[], text: string): Promise<Buffer> {
   const { width, height } = image;
   const stroke = Math.max(1, Math.round(Math.min(width, height) / 400));
@@ -25,6 +25,8 @@ export function drawBoxes(image: GrayImage, boxes: readonly DrawnBox[], text: st
     .toColourspace('srgb')
     .extend({ bottom: footerPx, background: '#111' })
     .composite([{ input: Buffer.from(svg), left: 0, top: 0 }])
+    // A machine without fonts, such as a small container, draws boxes in place of letters: the text is in the file all the same.
+    .withExif({ IFD0: { ImageDescription: text } })
     .png()
     .toBuffer();
 }
