@@ -5,7 +5,7 @@ import { COMPREHENSIVE_SR, documentFlags, encodeReport, worklistText, worklistTe
 import { decodeWithDcmjs } from './dicomCodec.ts';
 import { child, childrenOf, everyItem, groupsOf, toArray } from './contentTree.ts';
 import type { Item } from './contentTree.ts';
-import { CONTEXT, STUDY, SERIES_UID, STUDY_UID, reportCase } from './reportCase.ts';
+import { CONTEXT, reportCase, SERIES_UID, severalSpecimens, STUDY, STUDY_UID } from './reportCase.ts';
 
 // Encoding and decoding through dcmjs takes seconds on a busy machine.
 jest.setTimeout(120_000);
@@ -132,6 +132,19 @@ describe('content', () => {
     expect(child(report, 'Specimen UID').UID).toBe('1.2.826.0.1.3680043.8.498.4');
     expect(child(report, 'Specimen Container Identifier').TextValue).toBe('S-17 A');
     expect(code(child(report, 'Procedure reported'))).toBe('Imaging procedure');
+  });
+
+  it('names several specimens with their cells, not as the subject of the whole report', async () => {
+    const several = reportCase({ numCells: 3, progress: 'reviewed' });
+    const tree = await written(several, { ...CONTEXT, images: severalSpecimens(several) });
+    expect(childrenOf(tree, 'Subject Class')).toEqual([]);
+    expect(childrenOf(tree, 'Specimen UID')).toEqual([]);
+    expect(groupsOf(tree, 'Cell').map((group) => child(group, 'Specimen Identifier').TextValue)).toEqual(['K-1', 'K-2', 'K-2']);
+    const oneOnTwoSlides = several.cells.map(({ imageRef }, index) => ({ ...STUDY, SOPInstanceUID: imageRef.sopInstanceUID, ContainerIdentifier: `slide ${index}` }));
+    const one = await written(several, { ...CONTEXT, images: oneOnTwoSlides });
+    expect(child(one, 'Specimen UID').UID).toBe('1.2.826.0.1.3680043.8.498.4');
+    expect(childrenOf(one, 'Specimen Container Identifier')).toEqual([]);
+    expect(groupsOf(one, 'Cell').flatMap((group) => childrenOf(group, 'Specimen Identifier'))).toEqual([]);
   });
 
   it('derives cells counted, cells excluded and the modal number, which names its derivation', async () => {

@@ -169,6 +169,18 @@ export const STUDY: Readonly<Dataset> = {
   ],
 };
 
+/** Attributes of the images of a case, each cell but the last two from a specimen of its own. */
+export const severalSpecimens = ({ cells }: CaseState): Dataset[] =>
+  cells.map(({ imageRef }, index) => {
+    const number = Math.min(index + 1, cells.length - 1);
+    return {
+      ...STUDY,
+      SOPInstanceUID: imageRef.sopInstanceUID,
+      ContainerIdentifier: `slide ${number}`,
+      SpecimenDescriptionSequence: [{ SpecimenIdentifier: `K-${number}`, SpecimenUID: `1.2.826.0.1.3680043.8.498.4.${number}` }],
+    };
+  });
+
 export const CONTEXT: ReportContext = {
   study: STUDY,
   observer: { name: 'Reader^Rita', organization: 'Institut für Humangenetik' },

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { liveChromosomes } from '../../extension/src/casework/index.ts';
 import { COMPREHENSIVE_SR, encodeReport, writeReport } from '../../extension/src/report/index.ts';
 import { encodeWithDcmjs } from './dicomCodec.ts';
-import { CONTEXT, reportCase } from './reportCase.ts';
+import { CONTEXT, reportCase, severalSpecimens } from './reportCase.ts';
 
 // PixelMed needs some ten seconds per report, and minutes on a machine that does other things.
 jest.setTimeout(900_000);
@@ -51,6 +51,7 @@ const itWith = (available: boolean, tool: string) => (name: string, body: () => 
 const state = reportCase({ numCells: 5, chromosomesPerCell: 2, seed: 21 });
 const checked = reportCase({ numCells: 2, chromosomesPerCell: 2, seed: 22, progress: 'checked' });
 const multiFrame = reportCase({ numCells: 3, chromosomesPerCell: 4, seed: 23, multiFrame: true });
+const unattended = reportCase({ numCells: 2, chromosomesPerCell: 2, seed: 24, progress: 'ai' });
 const predecessor = {
   studyInstanceUID: '1.2.826.0.1.3680043.8.498.1',
   seriesInstanceUID: '1.2.826.0.1.3680043.8.498.9',
@@ -71,6 +72,8 @@ beforeAll(async () => {
   save('checked', await encodeReport(await writeReport(checked, { ...CONTEXT, predecessor })));
   save('multiFrame', await encodeReport(await writeReport(multiFrame, CONTEXT)));
   save('fallback', await encodeReport(await writeReport(state, { ...CONTEXT, sopClassUID: COMPREHENSIVE_SR })));
+  save('specimens', await encodeReport(await writeReport(state, { ...CONTEXT, images: severalSpecimens(state) })));
+  save('unattended', await encodeReport(await writeReport(unattended, { ...CONTEXT, observer: undefined })));
   save('dcmjs', encodeWithDcmjs(await writeReport(state, CONTEXT)));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -132,7 +135,7 @@ itWith(python !== undefined, 'pydicom')('pydicom reads names, flags and every re
 itWith(pixelmed, 'PixelMed')('PixelMed recognises TID 1500 and finds no error in any report', async () => {
   const options = ['-Djdk.xml.xpathTotalOpLimit=0', '-Djdk.xml.xpathExprOpLimit=0', '-Djdk.xml.xpathExprGrpLimit=0', '-Xss64m', '-Xmx2g'];
   const classPath = readdirSync(JARS).filter((jar) => jar.endsWith('.jar')).map((jar) => join(JARS, jar)).join(':');
-  for (const name of ['mixed', 'checked']) {
+  for (const name of ['mixed', 'checked', 'specimens', 'unattended']) {
     const { stdout, stderr } = await outputOf('java', [...options, '-cp', classPath, 'com.pixelmed.validate.DicomSRValidator', files[name]]);
     const lines = `${stdout}\n${stderr}`.split('\n');
     expect(lines.join('\n')).toContain('TID_1500');
