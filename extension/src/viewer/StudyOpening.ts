@@ -25,6 +25,8 @@ export class StudyOpening {
   readonly #events: StudyOpeningEvents;
   /** The report that was read last, so that none is read twice. */
   #readSOPInstanceUID: string | null = null;
+  /** The visit for which small pictures are being drawn. */
+  #drawingFor: OpenedViewer | null = null;
 
   constructor(context: ServiceContext, openCase: OpenCase, events: StudyOpeningEvents) {
     this.#context = context;
@@ -56,6 +58,7 @@ export class StudyOpening {
     if (isUntouched) this.#openCase.open(this.#withAllCells(createCase({ studyInstanceUID, preset: storedPresets()[0] })));
     else this.#openCase.set(this.#withAllCells(before));
     this.#events.onCells();
+    void this.#drawThumbnails(viewer);
     if (isNewStudy) void this.#openStudy(studyInstanceUID);
     else void this.#openReport(studyInstanceUID);
   };
@@ -75,7 +78,6 @@ export class StudyOpening {
     const { viewer } = this.#context;
     await this.#openReport(studyInstanceUID);
     if (!viewer || this.#context.viewer !== viewer) return;
-    void this.#drawThumbnails(viewer);
     await this.#events.onOpened(studyInstanceUID);
   }
 
@@ -141,18 +143,24 @@ export class StudyOpening {
     if (numLeft) this.#context.notify('warning', 'Stored report', `${numLeft} of its ${report.boxes.length} boxes are left out: ${refusal}`);
   }
 
+  /** One small picture after the other, those of the series too that arrive meanwhile or later. */
   async #drawThumbnails(viewer: OpenedViewer): Promise<void> {
     const { images, store } = this.#context;
-    for (const { id, imageId } of images.all()) {
-      if (this.#context.viewer !== viewer) return;
-      if (store.state.thumbnails.has(id)) continue;
+    if (this.#drawingFor === viewer) return;
+    this.#drawingFor = viewer;
+    const isOpen = ({ id }: { id: string }) => !store.state.thumbnails.has(id) && !store.state.cellErrors.has(id);
+    for (let image = images.all().find(isOpen); image; image = images.all().find(isOpen)) {
+      const { id, imageId } = image;
       try {
-        const thumbnail = drawThumbnail(await readImage(viewer.core, imageId));
-        store.set({ thumbnails: new Map(store.state.thumbnails).set(id, thumbnail) });
+        const pixels = await readImage(viewer.core, imageId);
+        if (this.#context.viewer !== viewer) return;
+        store.set({ thumbnails: new Map(store.state.thumbnails).set(id, drawThumbnail(pixels)) });
       } catch (error) {
+        if (this.#context.viewer !== viewer) return;
         store.set({ cellErrors: new Map(store.state.cellErrors).set(id, messageOf(error)) });
       }
       await new Promise(resolve => setTimeout(resolve));
     }
+    if (this.#drawingFor === viewer) this.#drawingFor = null;
   }
 }
