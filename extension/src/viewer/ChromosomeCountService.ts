@@ -135,7 +135,6 @@ export class ChromosomeCountService {
       onImage: imageId => this.#imageShown(imageId),
       onClick: (imageId, point, withShift) => this.boxes.clicked(imageId, point, withShift),
       onClickInHost: () => this.boxes.showSelection(),
-      onTap: (imageId, point) => this.boxes.clicked(imageId, point, false),
     });
     const { displaySetService } = services;
     const subscriptions = ['DISPLAY_SETS_ADDED', 'DISPLAY_SETS_CHANGED', 'DISPLAY_SETS_REMOVED'].map(name =>

@@ -48,8 +48,8 @@ export interface ChromosomeData {
   readonly type?: Chromosome['type'];
 }
 
-/** Below this a rectangle drawn by a finger is a tap, canvas px. */
-const TAP_SIDE_PX = 8;
+/** A rectangle below this is none that anybody meant to draw, canvas px. */
+const MIN_DRAWN_PX = 4;
 const GRAB_DISTANCE_PX = 6;
 
 export const boxToPoints = ([x0, y0, x1, y1]: Box): [number, number][] => [[x0, y0], [x1, y0], [x0, y1], [x1, y1]];
@@ -162,8 +162,7 @@ export function createChromosomeTool(core: Core, tools: Tools, host: ChromosomeT
         return;
       }
       const [x0, y0, x1, y1] = canvasRect(viewport, annotation);
-      const isTouch = event.type === tools.Enums.Events.TOUCH_END || event.type === tools.Enums.Events.TOUCH_TAP;
-      const isClick = isTouch ? Math.max(x1 - x0, y1 - y0) < TAP_SIDE_PX : host.wasClick();
+      const isClick = host.wasClick() || Math.max(x1 - x0, y1 - y0) < MIN_DRAWN_PX;
       const box = annotationBox(core, imageId, points);
       // The rubber band ends here; what it means comes back from the case as a box of its own.
       Object.assign(this.editData as EditData, { newAnnotation: false, hasMoved: true });

@@ -1,10 +1,12 @@
 /**
- * Clicks on the images, told the moment the button is let go. The host hands its own on only when they can be no double
+ * Clicks and taps on the images, told the moment the button or finger is lifted. The host hands its own on only when they can be no double
  * click, 400 ms later, when a key may already have changed the cell.
  */
 
 /** Movement below this between press and release is a click, canvas px. */
 const CLICK_SIDE_PX = 8;
+/** A second click so soon at the same place is the other half of a double click. */
+const DOUBLE_CLICK_MS = 400;
 
 export interface ImageClick {
   /** Of the viewport that was clicked. */
@@ -17,50 +19,61 @@ export interface ImageClick {
 export interface ClickWatcher {
   watch(element: HTMLElement): void;
   unwatch(element: HTMLElement): void;
-  /** Whether the primary button is down on an image. */
+  /** Whether the primary button or a finger is down on an image. */
   isPressed(): boolean;
   /** Whether the last press ended as a click. */
   wasClick(): boolean;
   dispose(): void;
 }
 
+const isNear = (event: PointerEvent, { x, y }: { x: number; y: number }): boolean => Math.max(Math.abs(event.clientX - x), Math.abs(event.clientY - y)) < CLICK_SIDE_PX;
+
 export function watchClicks(onClick: (click: ImageClick) => void): ClickWatcher {
   const elements = new Set<HTMLElement>();
   let pressed: { element: HTMLElement; x: number; y: number } | null = null;
   let wasClick = false;
+  let last = { x: 0, y: 0, timeStamp: -Infinity };
 
-  const onDown = (event: MouseEvent) => {
+  const onDown = (event: PointerEvent) => {
     // Keys mean the image from here on, and no longer the button of the panel that was pressed before.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-    if (event.button === 0) pressed = { element: event.currentTarget as HTMLElement, x: event.clientX, y: event.clientY };
+    // A second finger makes it a pinch.
+    pressed = event.button === 0 && event.isPrimary ? { element: event.currentTarget as HTMLElement, x: event.clientX, y: event.clientY } : null;
   };
-  const onUp = (event: MouseEvent) => {
+  const onUp = (event: PointerEvent) => {
     if (event.button !== 0 || !pressed) return;
     const { element, x, y } = pressed;
     pressed = null;
-    wasClick = Math.max(Math.abs(event.clientX - x), Math.abs(event.clientY - y)) < CLICK_SIDE_PX;
-    // The second half of a double click is no click of its own.
-    if (!wasClick || event.detail > 1) return;
+    wasClick = isNear(event, { x, y });
+    const isSecondHalf = event.timeStamp - last.timeStamp < DOUBLE_CLICK_MS && isNear(event, last);
+    if (wasClick) last = { x, y, timeStamp: event.timeStamp };
+    if (!wasClick || isSecondHalf) return;
     const { left, top } = element.getBoundingClientRect();
     onClick({ element, canvasPoint: [x - left, y - top], withShift: event.shiftKey });
   };
+  const onCancel = () => {
+    pressed = null;
+    wasClick = false;
+  };
   const unwatch = (element: HTMLElement) => {
     elements.delete(element);
-    element.removeEventListener('mousedown', onDown, true);
+    element.removeEventListener('pointerdown', onDown, true);
   };
-  // Before the host's own listener, which lies on the document.
-  window.addEventListener('mouseup', onUp, true);
+  // Pointer events come before the mouse and touch events that the host listens to.
+  window.addEventListener('pointerup', onUp, true);
+  window.addEventListener('pointercancel', onCancel, true);
   return {
     watch(element) {
       if (elements.has(element)) return;
       elements.add(element);
-      element.addEventListener('mousedown', onDown, true);
+      element.addEventListener('pointerdown', onDown, true);
     },
     unwatch,
     isPressed: () => pressed !== null,
     wasClick: () => wasClick,
     dispose() {
-      window.removeEventListener('mouseup', onUp, true);
+      window.removeEventListener('pointerup', onUp, true);
+      window.removeEventListener('pointercancel', onCancel, true);
       for (const element of [...elements]) unwatch(element);
     },
   };

@@ -19,15 +19,13 @@ interface TrackingOptions extends HostParams {
   core: Core;
   tools: Tools;
   onImage(imageId: string | null): void;
-  /** A click of the mouse on the image, image px. */
+  /** A click or tap on the image, image px. */
   onClick(imageId: string, point: readonly [number, number], withShift: boolean): void;
   /** The host has heard of the click too. */
   onClickInHost(): void;
-  /** A tap of a finger, image px. */
-  onTap(imageId: string, point: readonly [number, number]): void;
 }
 
-export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onClick, onClickInHost, onTap }: TrackingOptions): ViewportTracking {
+export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onClick, onClickInHost }: TrackingOptions): ViewportTracking {
   const { viewportGridService, cornerstoneViewportService, hangingProtocolService } = servicesManager.services;
   const { Events } = core.Enums;
   const elements = new Set<HTMLElement>();
@@ -66,19 +64,12 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     if (clicks.wasClick()) onClickInHost();
   };
 
-  const tapped = (event: Event) => {
-    const { element, currentPoints } = (event as CustomEvent).detail;
-    const at = imagePoint(element, currentPoints.canvas);
-    if (at) onTap(at.imageId, at.point);
-  };
-
   const watch = (element: HTMLElement) => {
     if (elements.has(element)) return;
     elements.add(element);
     element.addEventListener(Events.IMAGE_RENDERED, check);
     element.addEventListener(tools.Enums.Events.MOUSE_CLICK, clickedInHost);
     element.addEventListener(tools.Enums.Events.MOUSE_UP, clickedInHost);
-    element.addEventListener(tools.Enums.Events.TOUCH_TAP, tapped);
     clicks.watch(element);
   };
   const unwatch = (element: HTMLElement) => {
@@ -86,7 +77,6 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     element.removeEventListener(Events.IMAGE_RENDERED, check);
     element.removeEventListener(tools.Enums.Events.MOUSE_CLICK, clickedInHost);
     element.removeEventListener(tools.Enums.Events.MOUSE_UP, clickedInHost);
-    element.removeEventListener(tools.Enums.Events.TOUCH_TAP, tapped);
     clicks.unwatch(element);
   };
   const onEnabled = (event: Event) => watch((event as CustomEvent).detail.element);
