@@ -186,7 +186,7 @@ inBrowser('states of the panel', () => {
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[2].state === 'checked');
     expect(await cellFacts(page, 2)).toMatchObject({ readerCount: 4, checkerCount: 3, count: 3, outcome: 'checkerTaken' });
     await page.getByRole('tab', { name: 'Summary' }).click();
-    await page.getByText('1 box only of the reader, 0 only of the checker').waitFor();
+    await page.locator('.cc-difference').filter({ hasText: 'Cell 3: 4 / 3' }).getByText('1 box only of the reader, 0 only of the checker').waitFor();
     await page.getByRole('button', { name: 'End second reading' }).click();
     await page.close();
   });
