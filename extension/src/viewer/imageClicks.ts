@@ -7,6 +7,7 @@
 const CLICK_SIDE_PX = 8;
 /** A second click so soon at the same place is the other half of a double click. */
 const DOUBLE_CLICK_MS = 400;
+const NO_CLICK = { x: 0, y: 0, timeStamp: -Infinity };
 
 export interface ImageClick {
   /** Of the viewport that was clicked. */
@@ -32,7 +33,7 @@ export function watchClicks(onClick: (click: ImageClick) => void): ClickWatcher 
   const elements = new Set<HTMLElement>();
   let pressed: { element: HTMLElement; x: number; y: number } | null = null;
   let wasClick = false;
-  let last = { x: 0, y: 0, timeStamp: -Infinity };
+  let last = NO_CLICK;
 
   const onDown = (event: PointerEvent) => {
     // Keys mean the image from here on, and no longer the button of the panel that was pressed before.
@@ -46,10 +47,14 @@ export function watchClicks(onClick: (click: ImageClick) => void): ClickWatcher 
     pressed = null;
     wasClick = isNear(event, { x, y });
     const isSecondHalf = event.timeStamp - last.timeStamp < DOUBLE_CLICK_MS && isNear(event, last);
-    if (wasClick) last = { x, y, timeStamp: event.timeStamp };
+    last = wasClick && !isSecondHalf ? { x, y, timeStamp: event.timeStamp } : NO_CLICK;
     if (!wasClick || isSecondHalf) return;
     const { left, top } = element.getBoundingClientRect();
     onClick({ element, canvasPoint: [x - left, y - top], withShift: event.shiftKey });
+  };
+  // Two clicks with a key between them are two clicks: the key may have changed the image.
+  const onKey = () => {
+    last = NO_CLICK;
   };
   const onCancel = () => {
     pressed = null;
@@ -62,6 +67,7 @@ export function watchClicks(onClick: (click: ImageClick) => void): ClickWatcher 
   // Pointer events come before the mouse and touch events that the host listens to.
   window.addEventListener('pointerup', onUp, true);
   window.addEventListener('pointercancel', onCancel, true);
+  window.addEventListener('keydown', onKey, true);
   return {
     watch(element) {
       if (elements.has(element)) return;
@@ -74,6 +80,7 @@ export function watchClicks(onClick: (click: ImageClick) => void): ClickWatcher 
     dispose() {
       window.removeEventListener('pointerup', onUp, true);
       window.removeEventListener('pointercancel', onCancel, true);
+      window.removeEventListener('keydown', onKey, true);
       for (const element of [...elements]) unwatch(element);
     },
   };
