@@ -4,8 +4,8 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 
 export const viewerVersion = '3.13.2';
 const packageName = '@ohif/app';
@@ -47,33 +47,44 @@ export async function fetchViewer({ cacheDir, onStage = () => {} }) {
 
   await mkdir(cacheDir, { recursive: true });
   const tarball = join(cacheDir, `ohif-app-${viewerVersion}.tgz`);
-  if ((await integrityOf(tarball)) !== integrity) {
-    if (process.env.OHIF_TARBALL) await copyFile(process.env.OHIF_TARBALL, tarball);
-    else {
-      onStage(`fetching the OHIF viewer ${viewerVersion} from the npm registry (about 60 MB, once)`);
-      await runNpm(['pack', `${packageName}@${viewerVersion}`, '--pack-destination', cacheDir], { cwd: cacheDir });
+  // A folder of its own, so that two that start at once do not work in each other's.
+  const workshop = await mkdtemp(join(cacheDir, 'fetching-'));
+  try {
+    if ((await integrityOf(tarball)) !== integrity) {
+      const fetched = join(workshop, basename(tarball));
+      if (process.env.OHIF_TARBALL) await copyFile(process.env.OHIF_TARBALL, fetched);
+      else {
+        onStage(`fetching the OHIF viewer ${viewerVersion} from the npm registry (about 60 MB, once)`);
+        await runNpm(['pack', `${packageName}@${viewerVersion}`, '--pack-destination', workshop], { cwd: workshop });
+      }
+      const got = await integrityOf(fetched);
+      if (got !== integrity) {
+        throw new Error(`${packageName}@${viewerVersion} does not have the expected hash: expected ${integrity}, got ${got ?? 'no file'}. It was deleted, not unpacked`);
+      }
+      await rename(fetched, tarball);
     }
-    const got = await integrityOf(tarball);
-    if (got !== integrity) {
-      await rm(tarball, { force: true });
-      throw new Error(`${packageName}@${viewerVersion} does not have the expected hash: expected ${integrity}, got ${got ?? 'no file'}. It was deleted, not unpacked`);
-    }
+    onStage('unpacking the viewer');
+    const { extract } = await import('tar');
+    const unpacked = join(workshop, 'viewer');
+    await mkdir(unpacked);
+    await extract({
+      file: tarball,
+      cwd: unpacked,
+      strip: 2,
+      // Its own old onnxruntime (136 MB) and the source maps are not needed to run it.
+      filter: path => path.startsWith('package/dist/') && !path.startsWith('package/dist/ort/') && !path.endsWith('.map'),
+    });
+    if (!(await readdir(unpacked)).includes('index.html')) throw new Error(`the viewer package holds no index.html in ${unpacked}`);
+    await writeFile(join(unpacked, 'complete'), integrity);
+    await rename(unpacked, folder).catch(async error => {
+      // Something is there: the viewer, when another was quicker; else what is left of an older one.
+      if ((await readFile(done, 'utf8').catch(() => '')) === integrity) return;
+      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      await rm(folder, { recursive: true, force: true });
+      await rename(unpacked, folder);
+    });
+    return folder;
+  } finally {
+    await rm(workshop, { recursive: true, force: true });
   }
-  onStage('unpacking the viewer');
-  const { extract } = await import('tar');
-  const unpacking = `${folder}.unpacking`;
-  await rm(unpacking, { recursive: true, force: true });
-  await mkdir(unpacking, { recursive: true });
-  await extract({
-    file: tarball,
-    cwd: unpacking,
-    strip: 2,
-    // Its own old onnxruntime (136 MB) and the source maps are not needed to run it.
-    filter: path => path.startsWith('package/dist/') && !path.startsWith('package/dist/ort/') && !path.endsWith('.map'),
-  });
-  if (!(await readdir(unpacking)).includes('index.html')) throw new Error(`the viewer package holds no index.html in ${unpacking}`);
-  await writeFile(join(unpacking, 'complete'), integrity);
-  await rm(folder, { recursive: true, force: true });
-  await rename(unpacking, folder);
-  return folder;
 }
