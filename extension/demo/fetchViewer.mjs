@@ -42,8 +42,8 @@ export function runNpm(args, { cwd, inherit = false }) {
  */
 export async function fetchViewer({ cacheDir, onStage = () => {} }) {
   const folder = join(cacheDir, `ohif-${viewerVersion}`);
-  const done = join(folder, 'complete');
-  if ((await readFile(done, 'utf8').catch(() => '')) === integrity) return folder;
+  const isComplete = async () => (await readFile(join(folder, 'complete'), 'utf8').catch(() => '')) === integrity;
+  if (await isComplete()) return folder;
 
   await mkdir(cacheDir, { recursive: true });
   const tarball = join(cacheDir, `ohif-app-${viewerVersion}.tgz`);
@@ -76,13 +76,17 @@ export async function fetchViewer({ cacheDir, onStage = () => {} }) {
     });
     if (!(await readdir(unpacked)).includes('index.html')) throw new Error(`the viewer package holds no index.html in ${unpacked}`);
     await writeFile(join(unpacked, 'complete'), integrity);
-    await rename(unpacked, folder).catch(async error => {
-      // Something is there: the viewer, when another was quicker; else what is left of an older one.
-      if ((await readFile(done, 'utf8').catch(() => '')) === integrity) return;
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-      await rm(folder, { recursive: true, force: true });
-      await rename(unpacked, folder);
-    });
+    for (let isPlaced = false; !isPlaced; ) {
+      try {
+        await rename(unpacked, folder);
+        isPlaced = true;
+      } catch (error) {
+        // Something is there: the viewer, when another was quicker; else what is left of an older one.
+        isPlaced = await isComplete();
+        if (!isPlaced && error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+        if (!isPlaced) await rm(folder, { recursive: true, force: true });
+      }
+    }
     return folder;
   } finally {
     await rm(workshop, { recursive: true, force: true });
