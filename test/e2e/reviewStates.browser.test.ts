@@ -206,7 +206,7 @@ inBrowser('states of the panel', () => {
     await page.keyboard.press('Control+z');
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells.slice(0, 2).every(({ aiRun }) => aiRun!.scoreThreshold !== 0.95));
     expect(await counts()).toEqual(before);
-    expect(await page.locator('#cc-threshold').inputValue()).not.toBe('0.95');
+    await page.waitForFunction(() => document.querySelector<HTMLInputElement>('#cc-threshold')!.value !== '0.95');
     await page.close();
   });
 });
