@@ -76,8 +76,13 @@ function frame(width, height) {
   return { width, height, data };
 }
 
+/** Long enough for the compiler to be done with a function that takes less than a millisecond. */
+const WARM_UP_MS = 500;
+
 async function timesMs(run, repeats) {
-  for (let i = 0; i < Math.ceil(repeats / 5); i++) await run();
+  const warmAt = performance.now() + WARM_UP_MS;
+  do await run();
+  while (performance.now() < warmAt);
   const times = [];
   for (let i = 0; i < repeats; i++) {
     const startedAt = performance.now();

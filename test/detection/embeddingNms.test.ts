@@ -60,6 +60,48 @@ test('two crossing chromosomes: hard NMS drops one, Embedding-Guided NMS keeps b
   expect(found('eg')).toEqual([0, 1]);
 });
 
+/** Algorithm 1 as it is written: the best remaining box decays every other one at once. */
+function algorithm1(boxes: Float32Array, scores: Float32Array, embeddings: Float32Array, options: typeof PRINTED): { indices: number[]; scores: number[] } {
+  const { sigma, delta, exponent, base, steepness, scoreFloor, maxDetections } = options;
+  const areas = boxAreas(boxes);
+  const decayed = Float64Array.from(scores);
+  let remaining = [...scores.keys()].filter((i) => scores[i] >= scoreFloor);
+  const indices: number[] = [];
+  while (remaining.length > 0 && indices.length < maxDetections) {
+    const best = remaining.reduce((top, i) => (decayed[i] > decayed[top] ? i : top));
+    indices.push(best);
+    remaining = remaining.filter((i) => {
+      const overlap = iou(boxes, areas, best, i);
+      if (i === best || overlap === 0) return i !== best;
+      const sigmoid = 1 / (1 + Math.exp(steepness * (Math.abs(embeddings[best] - embeddings[i]) - delta)));
+      const power = exponent === 4 ? overlap * overlap * (overlap * overlap) : overlap ** exponent;
+      decayed[i] *= Math.exp(-(power * (base + sigmoid)) / sigma);
+      return decayed[i] >= scoreFloor;
+    });
+  }
+  return { indices, scores: indices.map((i) => decayed[i]) };
+}
+
+/** Corners, sides and scores on coarse grids: boxes without area and equal scores are common. */
+const tiedCell = fc
+  .array(fc.tuple(...[9, 9, 4, 4, 8].map((max) => fc.integer({ min: 0, max })), fc.double({ min: -3, max: 3, noNaN: true })), { minLength: 1, maxLength: 40 })
+  .map((list) => ({
+    boxes: Float32Array.from(list.flatMap(([x, y, w, h]) => [x, y, x + w, y + h])),
+    scores: Float32Array.from(list, ([, , , , score]) => score / 8),
+    embeddings: Float32Array.from(list, ([, , , , , embedding]) => embedding),
+  }));
+
+test('law: it is Algorithm 1 to the last bit, in the printed form and in the intended one, ties included', () => {
+  const forms = fc.constantFrom(PRINTED, SHIPPED, { ...SHIPPED, exponent: 4, steepness: 8 }, { ...SHIPPED, maxDetections: 5 });
+  fc.assert(
+    fc.property(fc.oneof(cell, tiedCell), forms, ({ boxes, scores, embeddings }, form) => {
+      const { indices, scores: rescored } = embeddingNms(boxes, scores, embeddings, form);
+      expect({ indices: [...indices], scores: [...rescored] }).toEqual(algorithm1(boxes, scores, embeddings, form));
+    }),
+    { seed: 4, numRuns: 500 },
+  );
+});
+
 test('law: with a flat sigmoid (k = 0) it is Soft-NMS with σ / (base + ½)', () => {
   fc.assert(
     fc.property(cell, ({ boxes, scores, embeddings }) => {

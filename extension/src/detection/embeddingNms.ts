@@ -36,13 +36,6 @@ export function embeddingNms(
   embeddings: Float32Array,
   { sigma, delta, exponent, base, steepness, scoreFloor, maxDetections }: EmbeddingNmsOptions,
 ): Suppressed {
-  const decayExponent = (overlap: number, selected: number, i: number): number => {
-    const distance = Math.abs(embeddings[selected] - embeddings[i]);
-    const sigmoid = 1 / (1 + Math.exp(steepness * (distance - delta)));
-    const square = overlap * overlap;
-    // The two powers in use without the general one, which takes as long as the rest of the decay.
-    const power = exponent === 2 ? square : exponent === 4 ? square * square : overlap ** exponent;
-    return (power * (base + sigmoid)) / sigma;
-  };
-  return decayNms(boxes, scores, decayExponent, scoreFloor, maxDetections);
+  const guidance = { embeddings, delta, steepness };
+  return decayNms(boxes, scores, { sigma, exponent, base, guidance }, scoreFloor, maxDetections);
 }

@@ -17,5 +17,5 @@ export function softNms(
   scores: Float32Array,
   { sigma, scoreFloor, maxDetections }: SoftNmsOptions,
 ): Suppressed {
-  return decayNms(boxes, scores, (overlap) => (overlap * overlap) / sigma, scoreFloor, maxDetections);
+  return decayNms(boxes, scores, { sigma, exponent: 2, base: 1, guidance: null }, scoreFloor, maxDetections);
 }
