@@ -6,6 +6,7 @@
 import { PRESETS } from '../casework/index.ts';
 import type { Person, Preset } from '../casework/types.ts';
 import { mapMeasurements } from './annotations.ts';
+import { forgetAnswersAboutOpening } from './archiveAnswers.ts';
 import { BoxEditing } from './BoxEditing.ts';
 import { BoxSync } from './BoxSync.ts';
 import { CellDetector } from './CellDetector.ts';
@@ -126,6 +127,7 @@ export class ChromosomeCountService {
     const { servicesManager, extensionManager } = context.host;
     const { services } = servicesManager;
     const { core, tools } = cornerstoneLibraries(extensionManager);
+    forgetAnswersAboutOpening(context.host);
     context.store.set({ ...INITIAL, phase: 'opening', settings: storedSettings(), readerName: knownReaderName(context.host) });
     mapMeasurements(services.measurementService, services, core, tools);
     const tracking = trackViewports({

@@ -4,6 +4,7 @@ import {
   asPredecessor, encodeReport, secondaryCapture, storeOutcome, writeReport, type CapturedImage, type Dataset, type ObserverDevice, type ReportDocument,
 } from '../report/index.ts';
 import { newUID } from '../report/valueRepresentation.ts';
+import { forgetAnswersAbout } from './archiveAnswers.ts';
 import type { HostParams, Instance } from './hostTypes.ts';
 
 declare const __PLUGIN_VERSION__: string;
@@ -17,8 +18,6 @@ const DEVICE_KEY = 'chromosome-count.device';
 interface StoringDataSource {
   store?: { dicom?(bytes: ArrayBuffer, request: XMLHttpRequest): Promise<void> };
   getConfig?(): { wadoRoot?: string; stowRoot?: string };
-  /** Makes the host ask the archive anew when the study is opened again without a reload. */
-  deleteStudyMetadataPromise?(studyInstanceUID: string): void;
 }
 
 /** One UID for this browser, as the device that observed. */
@@ -98,7 +97,7 @@ export async function storeFile(host: HostParams, { dataset, bytes }: PreparedFi
     [String(dataset.SOPInstanceUID)],
   );
   if (!saved) throw new Error(text);
-  dataSource.deleteStudyMetadataPromise?.(String(dataset.StudyInstanceUID));
+  forgetAnswersAbout(host, String(dataset.StudyInstanceUID));
   return `Saved to the PACS. ${text}`;
 }
 
