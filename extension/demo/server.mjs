@@ -89,12 +89,13 @@ function below(folder, urlPath) {
 /** Draws the sample into the store, in place of one of another version. @returns {Promise<import('./sampleStudy.mjs').Truth[]>} */
 export async function ensureSample(store, { onImage } = {}) {
   const { makeSample, sampleVersion } = await import('./sampleStudy.mjs');
+  const { drawnOnce, sampleHash } = await import('./sampleCache.mjs');
   const path = join(store.folder, 'truth.json');
   const kept = await readFile(path, 'utf8').then(JSON.parse).catch(() => null);
   if (kept?.version === sampleVersion && kept.images.every(({ sopInstanceUID }) => store.select({ sopUID: sopInstanceUID }).length)) return kept.images;
   for (const { sopInstanceUID } of kept?.images ?? []) for (const instance of store.select({ sopUID: sopInstanceUID })) await store.remove(instance);
   const images = [];
-  for await (const { file, truth } of makeSample({ onImage })) {
+  for (const { file, truth } of await drawnOnce({ cacheDir, hash: await sampleHash(), draw: () => makeSample({ onImage }) })) {
     await store.add(file);
     images.push(...truth);
   }
