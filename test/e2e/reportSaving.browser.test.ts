@@ -1,9 +1,10 @@
 /** A count to the archive and back, in the real viewer: saved, reopened, saved again, checked, refused, repeated. */
 import type { Page, Route } from 'playwright-core';
-import type { Dataset } from '../../extension/src/report/index.ts';
+import { applyAction } from '../../extension/src/casework/index.ts';
+import { asPredecessor, reportDocument, type Dataset } from '../../extension/src/report/index.ts';
 import type { ReaderAction } from '../../extension/src/viewer/OpenCase.ts';
-import { instancesOf } from './reportStudy.ts';
-import { chromiumPath, openViewerSite, studyOf, type ViewerSite } from './viewerSite.ts';
+import { instancesOf, storeCase } from './reportStudy.ts';
+import { chromiumPath, launchFromStudyList, openViewerSite, studyOf, type ViewerSite } from './viewerSite.ts';
 
 if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so no report was stored from the viewer');
 const inBrowser = chromiumPath ? describe : describe.skip;
@@ -12,6 +13,7 @@ jest.setTimeout(900_000);
 
 /** Two images, a patient named in three scripts. */
 const PATIENT = 'SYNTHETIC-2';
+const STUDY_DESCRIPTION = 'SYNTHETIC — câmp gol';
 
 async function openCase(site: ViewerSite): Promise<Page> {
   const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 } });
@@ -58,6 +60,8 @@ async function save(page: Page): Promise<void> {
 
 const untilReportIs = (page: Page, sopInstanceUID: unknown) =>
   page.waitForFunction(uid => window.services?.chromosomeCountService?.getState().report?.document.sopInstanceUID === uid, sopInstanceUID);
+
+const leaveToStudyList = (page: Page) => page.locator('[data-cy=return-to-work-list]').click();
 
 inBrowser('a count in the archive', () => {
   let site: ViewerSite;
@@ -127,6 +131,30 @@ inBrowser('a count in the archive', () => {
     expect(JSON.stringify(checked.PatientName)).toContain('合成^山田');
   });
 
+  test('the study list shows it, and it opens from there without a reload', async () => {
+    const before = await stateOf(page);
+    const [newest] = (await reportsIn(site)).slice(-1);
+    await leaveToStudyList(page);
+    await page.getByText('4, 2 cells, checked').waitFor();
+    await launchFromStudyList(page, STUDY_DESCRIPTION);
+    await untilReportIs(page, newest.SOPInstanceUID);
+    expect(await stateOf(page)).toEqual(before);
+    expect(await saveState(page)).toMatchObject({ hasUnsavedWork: false });
+  });
+
+  test('what another workstation stored meanwhile is open when the study is opened again', async () => {
+    const before = await stateOf(page);
+    const [newest] = (await reportsIn(site)).slice(-1);
+    const study = (await instancesOf(site.url, PATIENT)).find(({ Modality }) => Modality !== 'SR')!;
+    await leaveToStudyList(page);
+    const by = { name: 'Hopper^Grace', role: 'reader' } as const;
+    const state = applyAction(before, { type: 'setCellDetails', cellId: before.cells[0].id, slide: 'A6', by, at: '2026-11-23T12:00:00.000Z' });
+    const stored = await storeCase(site.url, { study, state }, { observer: { name: by.name }, predecessor: asPredecessor(reportDocument(newest)) });
+    await launchFromStudyList(page, STUDY_DESCRIPTION);
+    await untilReportIs(page, stored.SOPInstanceUID);
+    expect(await stateOf(page)).toEqual(JSON.parse(JSON.stringify(state)));
+  });
+
   test('in our mode the stock "Create SR" saves the count, without a dialog of its own', async () => {
     const [cell] = (await stateOf(page)).cells;
     await act(page, { type: 'setCellDetails', cellId: cell.id, slide: 'A7' });
@@ -136,6 +164,31 @@ inBrowser('a count in the archive', () => {
     await savedButton(page).waitFor();
     expect(await reportsIn(site)).toHaveLength(numBefore + 1);
     expect(await page.getByRole('dialog').count()).toBe(0);
+  });
+
+  test('the report that the host loads beside ours leaves every box once', async () => {
+    await page.reload();
+    const [newest] = (await reportsIn(site)).slice(-1);
+    await untilReportIs(page, newest.SOPInstanceUID);
+    await page.waitForFunction(() => window.services.measurementService.getMeasurements().length === 8);
+    const numHydrated = await page.evaluate(async () => {
+      const { services, commandsManager } = window as never as {
+        services: { displaySetService: { activeDisplaySets: { Modality: string; displaySetInstanceUID: string; load(): Promise<void> }[] } };
+        commandsManager: { runCommand(command: string, options: object, context: string): unknown };
+      };
+      const report = services.displaySetService.activeDisplaySets.find(({ Modality }) => Modality === 'SR')!;
+      await report.load();
+      commandsManager.runCommand('hydrateStructuredReport', { displaySetInstanceUID: report.displaySetInstanceUID }, 'CORNERSTONE_STRUCTURED_REPORT');
+      return window.cornerstoneTools.annotation.state.getAllAnnotations().filter(({ metadata }) => metadata!.toolName === 'RectangleROI').length;
+    });
+    expect(numHydrated).toBe(0);
+    const [cell] = (await stateOf(page)).cells;
+    const { id } = cell.chromosomes.find(({ status }) => status === 'added')!;
+    await act(page, { type: 'removeChromosome', cellId: cell.id, chromosomeId: id });
+    await page.waitForFunction(() => window.services.measurementService.getMeasurements().length === 7);
+    expect(await page.evaluate(uid => window.cornerstoneTools.annotation.state.getAnnotation(uid) !== undefined, id)).toBe(false);
+    await act(page, { type: 'restoreChromosome', cellId: cell.id, chromosomeId: id });
+    await page.waitForFunction(() => window.services.measurementService.getMeasurements().length === 8);
   });
 
   describe('that does not take it', () => {
