@@ -25,34 +25,61 @@ test('boxes at each edge of the image, right and bottom by the right side', () =
   const edges: Box[] = [[1, 100, 20, 160], [300, 0, 330, 40], [COLUMNS - 20, 300, COLUMNS - 1, 340], [300, ROWS - 30, 360, ROWS]];
   for (const box of edges) {
     const [flag] = riskFlags(withRun([46], 'cell1', { boxes: [...boxes46.slice(0, 45), box] }), 'cell1').filter(({ kind }) => kind === 'edge');
-    expect(flag).toMatchObject({ severity: 'medium', chromosomeIds: ['d45'], boxes: [box] });
+    expect(flag).toMatchObject({ severity: 'low', chromosomeIds: ['d45'], boxes: [box] });
   }
+  const two = riskFlags(withRun([46], 'cell1', { boxes: [...boxes46.slice(0, 44), ...edges.slice(0, 2)] }), 'cell1');
+  expect(two.find(({ kind }) => kind === 'edge')).toMatchObject({ severity: 'medium', chromosomeIds: ['d44', 'd45'] });
   // 3 px off the right edge, which lies beyond the bottom edge's number.
   expect(kinds(withRun([46], 'cell1', { boxes: [...boxes46.slice(0, 45), [COLUMNS - 40, 300, COLUMNS - 3, 340]] }))).toEqual([]);
 });
 
-test('touching informs; a large crossing group flags, and names its boxes', () => {
-  const chain = (n: number, step: number): Box[] => places(n).map(i => [300 + step * i, 420, 330 + step * i, 470]);
-  const touching = riskFlags(withRun([46], 'cell1', { boxes: [...boxes46.slice(0, 44), ...chain(2, 20)] }), 'cell1');
+/** Pairs of which one box covers `overlap` of the other's width, apart from all else. */
+const pairs = (n: number, overlap: number): Box[] =>
+  places(n).flatMap((i): Box[] => [[20 + 60 * i, 410, 40 + 60 * i, 460], [40 - 20 * overlap + 60 * i, 410, 60 - 20 * overlap + 60 * i, 460]]);
+
+test('touching informs, and so do a few crossing pairs; many flag the cell and name their boxes', () => {
+  const flagsWith = (others: Box[]) => riskFlags(withRun([46], 'cell1', { boxes: [...boxes46.slice(0, 46 - others.length), ...others] }), 'cell1');
+  const touching = flagsWith(pairs(1, 0.4));
   expect(touching).toMatchObject([{ kind: 'touching', severity: 'low', chromosomeIds: ['d44', 'd45'], explanation: '1 group of touching chromosomes, the largest of 2.' }]);
-  expect(isFlagged(touching)).toBe(false);
-  const crossing = riskFlags(withRun([46], 'cell1', { boxes: [...boxes46.slice(0, 42), ...chain(4, 10)] }), 'cell1');
-  expect(crossing).toMatchObject([{ kind: 'touching', severity: 'medium', chromosomeIds: ['d42', 'd43', 'd44', 'd45'] }]);
+  const few = flagsWith(pairs(3, 0.5));
+  expect(few).toMatchObject([{ kind: 'touching', severity: 'low', chromosomeIds: ['d40', 'd41', 'd42', 'd43', 'd44', 'd45'] }]);
+  expect(isFlagged([...touching, ...few])).toBe(false);
+  const many = flagsWith(pairs(4, 0.5));
+  expect(many).toMatchObject([{ kind: 'touching', severity: 'medium', explanation: expect.stringContaining('4 pairs of boxes cover much of each other') }]);
+  expect(isFlagged(many)).toBe(true);
 });
 
-test('scores just above and candidates just below the threshold', () => {
+test('scores half way from the threshold to certainty: one informs, two flag, more weigh more', () => {
   const missed: Box = [520, 420, 560, 440];
-  const state = withRun([46], 'cell1', {
-    boxes: boxes46,
-    scores: [0.55],
-    nearMisses: [{ box: missed, score: 0.45 }, { box: boxAt(7), score: 0.49 }, { box: [300, 420, 330, 450], score: 0.1 }],
-  });
+  const nearMisses = [{ box: missed, score: 0.3 }, { box: boxAt(7), score: 0.49 }, { box: [300, 420, 330, 450] as Box, score: 0.24 }];
+  const state = withRun([46], 'cell1', { boxes: boxes46, scores: [0.74, 0.76], nearMisses });
   expect(riskFlags(state, 'cell1')).toMatchObject([
-    { kind: 'lowMargin', severity: 'medium', chromosomeIds: ['c1.0'], boxes: [boxAt(0), missed], explanation: '1 box just above and 1 just below the threshold of 0.5.' },
+    {
+      kind: 'lowMargin',
+      severity: 'medium',
+      chromosomeIds: ['c1.0'],
+      boxes: [boxAt(0), missed],
+      explanation: '1 box counted with a score little above, 1 left out with a score little below the threshold of 50 %.',
+    },
   ]);
+  const one = withRun([46], 'cell1', { boxes: boxes46, scores: [0.74] });
+  expect(riskFlags(one, 'cell1')).toMatchObject([{ severity: 'low', explanation: '1 box counted with a score little above the threshold of 50 %.' }]);
+  // A higher threshold: the same score is no longer half way to 1.
+  const strict = withRun([46], 'cell1', { boxes: boxes46, scores: [0.96], scoreThreshold: 0.9 });
+  expect(kinds(strict)).toContain('lowMargin');
+  const three = withRun([46], 'cell1', { boxes: boxes46, scores: [0.6, 0.7], nearMisses });
+  expect(riskScore(riskFlags(three, 'cell1'))).toBeGreaterThan(riskScore(riskFlags(state, 'cell1')));
   // A person has looked at them.
   const looked = act(state, reader, { type: 'confirmChromosome', cellId: 'cell1', chromosomeId: 'c1.0' }, { type: 'addChromosome', cellId: 'cell1', chromosomeId: 'mine', box: missed });
   expect(kinds(looked)).not.toContain('lowMargin');
+});
+
+test('no sum of lighter flags outweighs a count that differs', () => {
+  const [differs] = riskFlags(countedCase([45, 46, 46]), 'cell1');
+  const light = withRun([46], 'cell1', { boxes: [...boxes46.slice(0, 36), ...pairs(5, 0.6)], scores: places(36).map(() => 0.6) });
+  const flags = riskFlags(light, 'cell1');
+  expect(flags.map(({ kind }) => kind)).toEqual(['lowMargin', 'touching']);
+  expect(riskScore(flags)).toBeLessThan(differs.weight);
 });
 
 test('blurred against the median of the case; sparse; no cell found', () => {

@@ -372,6 +372,8 @@ export interface RiskFlag {
   readonly kind: RiskKind;
   /** `low` informs only; `medium` and `high` make the cell a flagged cell. */
   readonly severity: 'low' | 'medium' | 'high';
+  /** Adds to the cell's risk score; more of the same doubt weighs more. */
+  readonly weight: number;
   readonly explanation: string;
   /** Chromosomes to jump to; empty when the flag is about the whole image. */
   readonly chromosomeIds: readonly string[];
@@ -382,11 +384,17 @@ export interface RiskFlag {
 export interface FlagThresholds {
   /** A box closer than this to the image edge touches it, image px. */
   readonly edgePx: number;
-  /** Intersection over the smaller box from which two boxes touch, and from which they cross. */
+  /** So many boxes at the edge make a flagged cell; fewer inform. */
+  readonly edgeBoxes: number;
+  /** Intersection over the smaller box from which two boxes touch. */
   readonly touching: number;
-  readonly crossing: number;
-  /** Score distance to the threshold below which a box is doubtful. */
+  /** IoU from which two boxes cross, and how many such pairs make a flagged cell; fewer inform. */
+  readonly crossingIou: number;
+  readonly crossingPairs: number;
+  /** A score is doubtful within this part of the way from the threshold to 1 (counted) and to 0 (left out); 0 to 1. */
   readonly scoreMargin: number;
+  /** So many doubtful scores make a flagged cell; fewer inform. */
+  readonly doubtfulBoxes: number;
   /** Sharpness below this fraction of the case's median is blurred. */
   readonly sharpnessFraction: number;
   /** A count below this fraction of the expected count is sparse. */
