@@ -36,18 +36,20 @@ test('the shipped presets are valid and hold the numbers of the clinical rules',
 const file = (change: object) => JSON.stringify({ format: 'chromosome-count/presets', schemaVersion: 1, presets: [{ ...PRESETS[0], ...change }] });
 
 test.each([
-  ['no JSON', '{"format":', 'invalidJson', /expected JSON of the format chromosome-count\/presets/],
-  ['another file', '{"format":"x"}', 'invalidPreset', /format: expected "chromosome-count\/presets", got "x"/],
-  ['no object', '[]', 'invalidPreset', /format: expected "chromosome-count\/presets", got \[\]/],
-  ['another version', '{"format":"chromosome-count/presets","schemaVersion":2}', 'unsupportedVersion', /schemaVersion: expected 1, got 2/],
-  ['no presets', '{"format":"chromosome-count/presets","schemaVersion":1,"presets":[]}', 'invalidPreset', /at least one preset, got \[\]/],
-  ['a text for a number', file({ cellsToCount: '20' }), 'invalidPreset', 'presets[0].cellsToCount: expected a whole number from 1 to 1000, got "20"'],
-  ['a field left out', file({ confidence: undefined }), 'invalidPreset', 'presets[0].confidence: expected a value, got undefined'],
-  ['a field misspelt', file({ cellToCount: 20 }), 'invalidPreset', /presets\[0\]\.cellToCount: expected only the fields id, name/],
-  ['a confidence of 95', file({ confidence: 95 }), 'invalidPreset', 'presets[0].confidence: expected a number from 0.5 to 0.9999, got 95'],
-  ['an unknown unit', file({ independentUnit: 'flask' }), 'invalidPreset', 'presets[0].independentUnit: expected one of cell, colony, got "flask"'],
-  ['falling steps', file({ extendTo: [50, 30] }), 'invalidPreset', 'presets[0].extendTo: expected ascending numbers, got [50,30]'],
-  ['null', file({ name: null }), 'invalidPreset', 'presets[0].name: expected a non-empty text, got null'],
+  ['no JSON', '{"format":', 'invalidJson', /^This is no protocol file: expected JSON, got "{\\"format\\":" \(/],
+  ['nothing', '', 'invalidJson', /^This is no protocol file: expected JSON, got an empty file \(/],
+  ['another file', '{"format":"x"}', 'invalidPreset', 'This is no protocol file: expected the format "chromosome-count/presets", got "x"'],
+  ['a file without a format', '{}', 'invalidPreset', 'This is no protocol file: expected the format "chromosome-count/presets", got nothing'],
+  ['no object', '[]', 'invalidPreset', 'This is no protocol file: expected the format "chromosome-count/presets", got []'],
+  ['another version', '{"format":"chromosome-count/presets","schemaVersion":2}', 'unsupportedVersion', 'This protocol file is of another version: expected 1, got 2'],
+  ['no presets', '{"format":"chromosome-count/presets","schemaVersion":1,"presets":[]}', 'invalidPreset', 'The list "presets" of the file: expected at least one protocol, got []'],
+  ['a text for a number', file({ cellsToCount: '20' }), 'invalidPreset', 'Protocol 1, “Constitutional”, Cells to count (cellsToCount): expected a whole number from 1 to 1000, got "20"'],
+  ['a field left out', file({ clonalLoss: undefined }), 'invalidPreset', 'Protocol 1, “Constitutional”, Cells with one loss for a clone (clonalLoss): expected a value, got nothing'],
+  ['a field misspelt', file({ cellToCount: 20 }), 'invalidPreset', /^Protocol 1, “Constitutional”, cellToCount: expected only the fields id, name/],
+  ['a confidence of 95', file({ confidence: 95 }), 'invalidPreset', 'Protocol 1, “Constitutional”, Confidence (confidence): expected 50 % (0.5) to 99.99 % (0.9999), got 9500 % (95)'],
+  ['an unknown unit', file({ independentUnit: 'flask' }), 'invalidPreset', /Independent unit \(independentUnit\): expected one of cell, colony, got "flask"$/],
+  ['falling steps', file({ extendTo: [50, 30] }), 'invalidPreset', /Extend to \(cells\) \(extendTo\): expected whole numbers from 1 to 10000, each larger than the one before, such as 30, 50, got \[50,30\]$/],
+  ['no name', file({ name: null }), 'invalidPreset', 'Protocol 1, Name (name): expected a non-empty text, got nothing'],
   ['two of an id', JSON.stringify({ format: 'chromosome-count/presets', schemaVersion: 1, presets: [PRESETS[0], PRESETS[0]] }), 'duplicateId', /got "constitutional" twice/],
 ])('an import of %s says what is wrong', (_what, json, code, message) => {
   expect(() => importPresets(json)).toThrow(message);
@@ -56,6 +58,15 @@ test.each([
   } catch (error) {
     expect((error as CaseworkError).code).toBe(code);
   }
+});
+
+test.each<[Partial<Record<keyof Preset, unknown>>, string]>([
+  [{ cellsToCount: 0 }, 'Cells to count: expected a whole number from 1 to 1000, got 0'],
+  [{ cellsToAnalyse: Number.NaN }, 'Cells to analyse: expected a whole number from 0 to 1000, got no number'],
+  [{ extendTo: [30, 2.5] }, 'Extend to (cells): expected whole numbers from 1 to 10000, each larger than the one before, such as 30, 50, got [30,2.5]'],
+  [{ confidence: 0.3 }, 'Confidence: expected 50 % (0.5) to 99.99 % (0.9999), got 30 % (0.3)'],
+])('an edit to %j is refused in the words of the panel', (change, message) => {
+  expect(() => checkPreset({ ...PRESETS[0], ...change })).toThrow(new CaseworkError('invalidPreset', message));
 });
 
 test('an unknown preset names the known ones', () => {

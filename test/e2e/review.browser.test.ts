@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { KEY_BINDINGS } from '../../extension/src/viewer/customization.ts';
 import {
-  cellFacts, centreOf, clickBox, dragOnImage, openReview, readTruth, recordRun, showCell, untilShownCountIs, type Box, type Truth,
+  cellFacts, centreOf, clickBox, dragOnImage, openReview, readTruth, recordRun, showCell, untilShownCountIs, violations, type Box, type Truth,
 } from './reviewSite.ts';
 import { chromiumPath, openViewerSite, pointOnPage, untilImageIsShown, type ViewerSite } from './viewerSite.ts';
 
@@ -291,7 +291,17 @@ inBrowser('review in the stock viewer', () => {
     await page.getByLabel('Import a protocol').setInputFiles({ name: 'ours.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(preset)) });
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.preset.name === 'Our laboratory');
     await page.getByLabel('Import a protocol').setInputFiles({ name: 'wrong.json', mimeType: 'application/json', buffer: Buffer.from('{"presets": 7}') });
-    await page.getByText('The file holds no protocol that can be used.').waitFor();
+    await page.getByRole('alert').getByText('Nothing was imported. This is no protocol file: expected the format "chromosome-count/presets", got nothing').waitFor();
+    const wrong = { ...preset, presets: [{ ...preset.presets[0], cellsToCount: 'twenty' }] };
+    await page.getByLabel('Import a protocol').setInputFiles({ name: 'wrong.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(wrong)) });
+    await page.getByRole('alert').getByText('Protocol 1, “Our laboratory”, Cells to count (cellsToCount): expected a whole number from 1 to 1000, got "twenty"').waitFor();
+    await page.getByLabel('Cells to count').fill('0');
+    await page.getByLabel('Cells to count').press('Enter');
+    await page.getByRole('alert').getByText('Cells to count: expected a whole number from 1 to 1000, got 0', { exact: true }).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.getByLabel('Cells to count').press('Escape');
+    await page.getByText('Cells to count: expected').waitFor({ state: 'detached' });
+    expect(await page.getByLabel('Cells to count').inputValue()).toBe('12');
     expect(await page.getByLabel('Protocol', { exact: true }).inputValue()).toBe('ours');
     await page.getByRole('tab', { name: 'Summary' }).click();
     await page.getByText(/count 9 more/i).waitFor();

@@ -9,6 +9,12 @@ export type Check<T> = (value: unknown, path: string, code: CaseworkErrorCode) =
 const MAX_SHOWN = 80;
 
 function shown(value: unknown): string {
+  if (value === undefined || value === null) {
+    return 'nothing';
+  }
+  if (Number.isNaN(value)) {
+    return 'no number';
+  }
   const json = JSON.stringify(value) ?? String(value);
   return json.length > MAX_SHOWN ? `${json.slice(0, MAX_SHOWN)}…` : json;
 }
@@ -63,10 +69,14 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Fields that must be there and fields that may be; any other field is refused, for it is a slip of spelling. */
+/**
+ * Fields that must be there and fields that may be; any other field is refused, for it is a slip of spelling.
+ * @param pathOf how a field of the object at `path` is called in messages
+ */
 export function object<R extends object, O extends object = object>(
   required: { readonly [K in keyof R]: Check<R[K]> },
-  optional: { readonly [K in keyof O]: Check<O[K]> } = {} as { readonly [K in keyof O]: Check<O[K]> }
+  optional: { readonly [K in keyof O]: Check<O[K]> } = {} as { readonly [K in keyof O]: Check<O[K]> },
+  pathOf: (path: string, key: string) => string = (path, key) => `${path}.${key}`
 ): Check<R & Partial<O>> {
   const checks = { ...required, ...optional } as Record<string, Check<unknown>>;
   return (value, path, code) => {
@@ -75,7 +85,7 @@ export function object<R extends object, O extends object = object>(
     }
     const missing = Object.keys(required).find(key => value[key] === undefined);
     if (missing !== undefined) {
-      return reject(code, `${path}.${missing}`, 'a value', undefined);
+      return reject(code, pathOf(path, missing), 'a value', undefined);
     }
     return Object.fromEntries(
       Object.entries(value)
@@ -83,8 +93,8 @@ export function object<R extends object, O extends object = object>(
         .map(([key, field]) => [
           key,
           Object.hasOwn(checks, key)
-            ? checks[key](field, `${path}.${key}`, code)
-            : reject(code, `${path}.${key}`, `only the fields ${Object.keys(checks).join(', ')}`, field),
+            ? checks[key](field, pathOf(path, key), code)
+            : reject(code, pathOf(path, key), `only the fields ${Object.keys(checks).join(', ')}`, field),
         ])
     ) as R & Partial<O>;
   };
@@ -92,23 +102,24 @@ export function object<R extends object, O extends object = object>(
 
 /**
  * The JSON text of one of our files as an object, its format and version checked.
+ * @param name what the reader calls such a file, e.g. "protocol file"
  * @throws CaseworkError `invalidJson`, `code` (another format), `unsupportedVersion`
  */
 export function parseJson(
   json: string,
-  { format, schemaVersion, code }: { format: string; schemaVersion: number; code: CaseworkErrorCode }
+  { name, format, schemaVersion, code }: { name: string; format: string; schemaVersion: number; code: CaseworkErrorCode }
 ): Record<string, unknown> {
   let file: unknown;
   try {
     file = JSON.parse(json);
   } catch (error) {
-    throw new CaseworkError('invalidJson', `expected JSON of the format ${format}, got ${shown(json)} (${(error as Error).message})`);
+    throw new CaseworkError('invalidJson', `This is no ${name}: expected JSON, got ${json === '' ? 'an empty file' : shown(json)} (${(error as Error).message})`);
   }
   if (!isObject(file) || file.format !== format) {
-    reject(code, 'format', `"${format}"`, isObject(file) ? file.format : file);
+    throw new CaseworkError(code, `This is no ${name}: expected the format "${format}", got ${shown(isObject(file) ? file.format : file)}`);
   }
   if (file.schemaVersion !== schemaVersion) {
-    reject('unsupportedVersion', 'schemaVersion', String(schemaVersion), file.schemaVersion);
+    throw new CaseworkError('unsupportedVersion', `This ${name} is of another version: expected ${schemaVersion}, got ${shown(file.schemaVersion)}`);
   }
   return file;
 }

@@ -42,7 +42,7 @@ export { SAME_BY_HAND_IOU, visibleChromosomes, visibleCounts } from './secondRea
 export { agreementFigures, cohensKappa } from './agreement.ts';
 export { summariseCase, distributionOf, distributionText, modalNumberOf } from './summary.ts';
 export { excludedMosaicism } from './mosaicism.ts';
-export { PRESETS, checkPreset, exportPresets, findPreset, importPresets } from './presets.ts';
+export { PRESET_FIELD_NAMES, PRESETS, checkPreset, exportPresets, findPreset, importPresets } from './presets.ts';
 export { typeHint } from './typeHint.ts';
 export { FLAG_THRESHOLDS, isFlagged, riskFlags, riskScore } from './riskFlags.ts';
 export { adjacentCell, orderedCellIds, type CellFilter } from './reviewOrder.ts';

@@ -207,7 +207,7 @@ export function serialiseCase(state: CaseState): string {
  *   `otherStudy`, `logMismatch`
  */
 export function deserialiseCase(json: string, { studyInstanceUID }: { studyInstanceUID?: string } = {}): CaseState {
-  const file = parseJson(json, { format: FORMAT, schemaVersion: SCHEMA_VERSION, code: 'invalidCase' });
+  const file = parseJson(json, { name: 'case file', format: FORMAT, schemaVersion: SCHEMA_VERSION, code: 'invalidCase' });
   const state = caseState(file.case, 'case', 'invalidCase');
   if (studyInstanceUID !== undefined && state.studyInstanceUID !== studyInstanceUID) {
     throw new CaseworkError('otherStudy', `expected a case of the study ${studyInstanceUID}, got one of ${state.studyInstanceUID}`);

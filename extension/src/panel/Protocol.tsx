@@ -1,31 +1,31 @@
 /** The laboratory's protocol: chosen, edited, handed on as JSON. */
-import { useState } from 'react';
-import { exportPresets, importPresets } from '../casework/index.ts';
+import { useId, useState } from 'react';
+import { checkPreset, exportPresets, importPresets, PRESET_FIELD_NAMES } from '../casework/index.ts';
 import type { Preset } from '../casework/types.ts';
 import { download } from './download.ts';
 import { useCount } from './useCount.ts';
 
 type NumberField = 'cellsToCount' | 'cellsToAnalyse' | 'expectedCount' | 'minCultures' | 'coloniesToCount' | 'clonalGain' | 'clonalLoss';
 
-const MAIN_FIELDS: readonly (readonly [NumberField, string])[] = [
-  ['cellsToCount', 'Cells to count'],
-  ['cellsToAnalyse', 'Cells to analyse'],
-  ['expectedCount', 'Chromosomes expected'],
-];
+const MAIN_FIELDS: readonly NumberField[] = ['cellsToCount', 'cellsToAnalyse', 'expectedCount'];
+const MORE_FIELDS: readonly NumberField[] = ['minCultures', 'coloniesToCount', 'clonalGain', 'clonalLoss'];
 
-const MORE_FIELDS: readonly (readonly [NumberField, string])[] = [
-  ['minCultures', 'Independent cultures'],
-  ['coloniesToCount', 'Colonies that suffice'],
-  ['clonalGain', 'Cells with one gain for a clone'],
-  ['clonalLoss', 'Cells with one loss for a clone'],
-];
+const messageOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
 export function Protocol() {
   const { service } = useCount();
   const preset = service.getState().caseState!.preset;
   const [error, setError] = useState('');
   const presets = service.presets();
-  const change = (changes: Partial<Preset>) => service.usePreset({ ...preset, ...changes });
+  /** @returns why the change is refused; empty when it is taken */
+  const change = (changes: Partial<Preset>): string => {
+    try {
+      service.usePreset(checkPreset({ ...preset, ...changes }));
+      return '';
+    } catch (cause) {
+      return messageOf(cause);
+    }
+  };
   const load = async (file: File | undefined) => {
     if (!file) return;
     try {
@@ -33,11 +33,11 @@ export function Protocol() {
       for (const imported of importPresets(await file.text())) service.usePreset(imported);
       setError('');
     } catch (cause) {
-      setError(`The file holds no protocol that can be used. ${cause instanceof Error ? cause.message : String(cause)}`);
+      setError(`Nothing was imported. ${messageOf(cause)}`);
     }
   };
-  const fields = (list: typeof MAIN_FIELDS) =>
-    list.map(([field, label]) => <Field key={`${preset.id} ${field}`} label={label} value={String(preset[field])} onKeep={text => change({ [field]: Number(text) })} />);
+  const fields = (list: readonly NumberField[]) =>
+    list.map(field => <Field key={`${preset.id} ${field}`} label={PRESET_FIELD_NAMES[field]} value={String(preset[field])} onKeep={text => change({ [field]: Number(text) })} />);
   return (
     <div className="cc-section">
       <h3>
@@ -54,12 +54,12 @@ export function Protocol() {
       <details>
         <summary>All numbers of the protocol</summary>
         <div className="cc-more">
-          <Field label="Name" value={preset.name} isText onKeep={name => change({ name })} />
+          <Field label={PRESET_FIELD_NAMES.name} value={preset.name} isText onKeep={name => change({ name })} />
           {fields(MORE_FIELDS)}
-          <Field label="Extend to (cells)" value={preset.extendTo.join(', ')} isText onKeep={text => change({ extendTo: text.split(/[ ,;]+/).filter(Boolean).map(Number) })} />
-          <Field label="Confidence, %" value={String(Math.round(preset.confidence * 10000) / 100)} onKeep={text => change({ confidence: Number(text) / 100 })} />
+          <Field label={PRESET_FIELD_NAMES.extendTo} value={preset.extendTo.join(', ')} isText onKeep={text => change({ extendTo: text.split(/[ ,;]+/).filter(Boolean).map(Number) })} />
+          <Field label={`${PRESET_FIELD_NAMES.confidence}, %`} value={String(Math.round(preset.confidence * 10000) / 100)} onKeep={text => change({ confidence: Number(text) / 100 })} />
           <label className="cc-row cc-spread">
-            Independent unit
+            {PRESET_FIELD_NAMES.independentUnit}
             <select value={preset.independentUnit} onChange={event => change({ independentUnit: event.target.value as Preset['independentUnit'] })}>
               <option value="cell">Cell</option>
               <option value="colony">Colony</option>
@@ -67,7 +67,7 @@ export function Protocol() {
           </label>
           <label className="cc-check">
             <input type="checkbox" checked={preset.requireSecondPerson} onChange={() => change({ requireSecondPerson: !preset.requireSecondPerson })} />
-            A second person has to check
+            {PRESET_FIELD_NAMES.requireSecondPerson}
           </label>
         </div>
       </details>
@@ -89,26 +89,47 @@ export function Protocol() {
   );
 }
 
-/** One number of the protocol; it is kept when the field is left, and one that is refused goes back. */
-function Field({ label, value, isText = false, onKeep }: { label: string; value: string; isText?: boolean; onKeep: (text: string) => boolean }) {
+interface FieldProps {
+  label: string;
+  value: string;
+  isText?: boolean;
+  /** @returns why the text is refused; empty when it is taken */
+  onKeep: (text: string) => string;
+}
+
+/** One number of the protocol, kept when the field is left; one that is refused stays, with the reason, until it is mended or Escape puts the old one back. */
+function Field({ label, value, isText = false, onKeep }: FieldProps) {
   const [draft, setDraft] = useState<string | null>(null);
-  const keep = () => {
-    if (draft !== null && draft.trim() !== '' && draft !== value) onKeep(draft.trim());
-    setDraft(null);
+  const [error, setError] = useState('');
+  const errorId = useId();
+  const end = (refusal: string) => {
+    setError(refusal);
+    if (!refusal) setDraft(null);
   };
+  const keep = () => end(draft === null || draft.trim() === '' || draft === value ? '' : onKeep(draft.trim()));
   return (
-    <label className="cc-row cc-spread">
-      {label}
-      <input
-        type={isText ? 'text' : 'number'}
-        className={isText ? 'cc-textfield' : 'cc-numberfield'}
-        value={draft ?? value}
-        onChange={event => setDraft(event.target.value)}
-        onBlur={keep}
-        onKeyDown={event => {
-          if (event.key === 'Enter') keep();
-        }}
-      />
-    </label>
+    <>
+      <label className="cc-row cc-spread">
+        {label}
+        <input
+          type={isText ? 'text' : 'number'}
+          className={isText ? 'cc-textfield' : 'cc-numberfield'}
+          value={draft ?? value}
+          aria-invalid={error !== ''}
+          aria-describedby={error ? errorId : undefined}
+          onChange={event => setDraft(event.target.value)}
+          onBlur={keep}
+          onKeyDown={event => {
+            if (event.key === 'Enter') keep();
+            if (event.key === 'Escape') end('');
+          }}
+        />
+      </label>
+      {error && (
+        <p id={errorId} className="cc-errortext" role="alert">
+          {error}
+        </p>
+      )}
+    </>
   );
 }
