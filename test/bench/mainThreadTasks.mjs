@@ -15,13 +15,14 @@ export const TRACE_CATEGORIES = [TASK_CATEGORY, PROFILE_CATEGORY, 'devtools.time
 /**
  * @param {Buffer} trace as Playwright's stopTracing returns it
  * @param {string} pluginPath part of the address of every script of the plugin
- * @returns {Task[]} the tasks of the busiest renderer's main thread that took over 50 ms of processor time, longest first
+ * @param {{ minMs?: number }} [options] processor time from which a task is told
+ * @returns {Task[]} the tasks of the busiest renderer's main thread that took over `minMs` of processor time, longest first
  */
-export function longTasks(trace, pluginPath) {
+export function longTasks(trace, pluginPath, { minMs = 50 } = {}) {
   const { traceEvents } = JSON.parse(trace.toString());
   const thread = mainThread(traceEvents);
   const samples = profileSamples(traceEvents, thread, pluginPath);
-  const tasks = traceEvents.filter(event => isOf(event, thread) && event.name === 'RunTask' && event.tdur > 50_000);
+  const tasks = traceEvents.filter(event => isOf(event, thread) && event.name === 'RunTask' && event.tdur > 1000 * minMs);
   return tasks.map(({ ts, dur, tdur }) => describe(ts, dur, tdur, samples)).sort((a, b) => b.cpuMs - a.cpuMs);
 }
 
