@@ -91,7 +91,10 @@ export class ChromosomeCountService {
     this.reports = new ReportSaving(context, openCase, this.reader, studyInstanceUID => this.work.remove(studyInstanceUID));
     this.#opening = new StudyOpening(context, openCase, {
       onCells: () => this.#imageShown(context.viewer!.tracking.currentImageId()),
-      onReplaced: () => this.detector.forgetDetections(),
+      onReplaced: () => {
+        this.runs.cancel();
+        this.detector.forgetDetections();
+      },
       onOpened: studyInstanceUID => this.#opened(studyInstanceUID),
     });
   }

@@ -49,6 +49,11 @@ export class OpenCase {
 
   // ---- replacing the whole case ----
 
+  /** Whether a person did anything that is not in the archive; what the plugin counted by itself can be counted again. */
+  hasPersonsWork(): boolean {
+    return this.state?.log.slice(this.#cleanLogLength).some(({ by }) => by.role !== 'model') ?? false;
+  }
+
   /** A case that holds nothing unsaved. */
   open(caseState: CaseState, announcement?: string): void {
     this.#cleanLogLength = caseState.log.length;

@@ -1,19 +1,18 @@
 /** From the host's display sets to an open case: cells, the stored report, unsaved work, thumbnails. */
 import { applyAction, createCase } from '../casework/index.ts';
-import type { CaseState, Person } from '../casework/types.ts';
-import { newUID } from '../report/valueRepresentation.ts';
+import type { CaseState } from '../casework/types.ts';
 import { storedPresets } from './countSettings.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
 import { drawThumbnail, readImage } from './readImage.ts';
-import { openStoredReport, reportsOfStudy, withOthers, type OpenedReport } from './storedReports.ts';
+import { ReportOpening } from './ReportOpening.ts';
 import { messageOf, now, type OpenedViewer, type ServiceContext } from './serviceContext.ts';
-import { cellIdOf, collectCells } from './studyCells.ts';
+import { collectCells } from './studyCells.ts';
 
 interface StudyOpeningEvents {
   /** A study's report has been opened, or it has none. */
   onOpened(studyInstanceUID: string): Promise<void>;
-  /** The case is another one: what was found on its cells before is no longer meant. */
+  /** The case is about to be another one: what is under way on its cells, or was found on them, is no longer meant. */
   onReplaced(): void;
   /** The cells are known anew: which of them the host shows is to be asked again. */
   onCells(): void;
@@ -23,8 +22,7 @@ export class StudyOpening {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
   readonly #events: StudyOpeningEvents;
-  /** The report that was read last, so that none is read twice. */
-  #readSOPInstanceUID: string | null = null;
+  readonly #report: ReportOpening;
   /** The visit for which small pictures are being drawn. */
   #drawingFor: OpenedViewer | null = null;
 
@@ -32,10 +30,15 @@ export class StudyOpening {
     this.#context = context;
     this.#openCase = openCase;
     this.#events = events;
+    this.#report = new ReportOpening(context, openCase, {
+      onReplaced: events.onReplaced,
+      withAllCells: caseState => this.#withAllCells(caseState),
+      emptyCase: studyInstanceUID => this.#emptyCase(studyInstanceUID),
+    });
   }
 
   forget(): void {
-    this.#readSOPInstanceUID = null;
+    this.#report.forget();
   }
 
   refreshCells = (): void => {
@@ -55,13 +58,17 @@ export class StudyOpening {
     // Series arrive in any order; until work begins, the numbers of the cells follow the order of the series.
     const isUntouched = !before || isNewStudy || (!store.state.run && before.log.length > 0 && before.log.every(({ type }) => type === 'addCells'));
     store.set({ phase: 'open', declined });
-    if (isUntouched) this.#openCase.open(this.#withAllCells(createCase({ studyInstanceUID, preset: storedPresets()[0] })));
+    if (isUntouched) this.#openCase.open(this.#emptyCase(studyInstanceUID));
     else this.#openCase.set(this.#withAllCells(before));
     this.#events.onCells();
     void this.#drawThumbnails(viewer);
     if (isNewStudy) void this.#openStudy(studyInstanceUID);
-    else void this.#openReport(studyInstanceUID);
+    else void this.#report.openNewest(studyInstanceUID);
   };
+
+  #emptyCase(studyInstanceUID: string): CaseState {
+    return this.#withAllCells(createCase({ studyInstanceUID, preset: storedPresets()[0] }));
+  }
 
   /** The case with every image of the study in it; cells that it has already keep their work. */
   #withAllCells(caseState: CaseState): CaseState {
@@ -76,71 +83,15 @@ export class StudyOpening {
   /** A stored count of the study opens by itself. */
   async #openStudy(studyInstanceUID: string): Promise<void> {
     const { viewer } = this.#context;
-    await this.#openReport(studyInstanceUID);
+    await this.#report.openNewest(studyInstanceUID);
     if (!viewer || this.#context.viewer !== viewer) return;
     await this.#events.onOpened(studyInstanceUID);
-  }
-
-  /** Opens the newest report once; series arrive one by one, so this is asked at each. */
-  async #openReport(studyInstanceUID: string): Promise<void> {
-    const { host, store } = this.#context;
-    const reports = reportsOfStudy(host, studyInstanceUID);
-    const [newest] = reports;
-    if (store.state.report && reports.length) store.set({ report: withOthers(store.state.report, reports) });
-    if (!newest || newest.SOPInstanceUID === this.#readSOPInstanceUID || store.state.hasUnsavedWork || store.state.run) return;
-    const asked = newest.SOPInstanceUID;
-    this.#readSOPInstanceUID = asked;
-    try {
-      const report = await openStoredReport(host, studyInstanceUID);
-      // A newer one may have come while this one was read; it is on its way by itself.
-      if (!report || this.#readSOPInstanceUID !== asked || !this.#context.viewer || this.#openCase.state?.studyInstanceUID !== studyInstanceUID) return;
-      if (store.state.hasUnsavedWork || store.state.run) {
-        this.#context.notify('warning', 'Stored report', `The report of ${report.date} is not opened over your unsaved work. Reload the page to see it.`);
-        return;
-      }
-      const isOpen = store.state.report?.document.sopInstanceUID === report.document.sopInstanceUID;
-      store.set({ report: withOthers(report, reportsOfStudy(host, studyInstanceUID)) });
-      if (isOpen) return;
-      if (report.state) this.#replaceCase(report.state, `The stored count of ${report.date} is open.`);
-      else this.#takeBoxes(report);
-      for (const warning of report.warnings) this.#context.notify('warning', 'Stored report', warning);
-    } catch (error) {
-      this.#context.notify('warning', 'A stored report could not be opened', messageOf(error));
-    }
-  }
-
-  /** The case as it was in the archive, with the images in it that came since. */
-  #replaceCase(stored: CaseState, announcement: string): void {
-    this.#events.onReplaced();
-    this.#openCase.open(this.#withAllCells(stored), announcement);
   }
 
   /** The case as an earlier session left it: it still waits to be saved. */
   restore(unsaved: CaseState): void {
     this.#events.onReplaced();
     this.#openCase.openUnsaved(this.#withAllCells(unsaved), 'Your unsaved work is back.');
-  }
-
-  /** Rectangles of another tool's report become boxes to review; what does not fit the study is left out, and said. */
-  #takeBoxes(report: OpenedReport): void {
-    let { state } = this.#openCase;
-    if (!state) return;
-    const by: Person = { name: report.document.authors[0] || 'Stored report', role: 'reader' };
-    let numTaken = 0;
-    let refusal = 'they are on images that are not in the study';
-    for (const { sopInstanceUID, frameNumber, box } of report.boxes) {
-      const cellId = cellIdOf(sopInstanceUID, frameNumber);
-      if (!this.#context.images.of(cellId)) continue;
-      try {
-        state = applyAction(state, { type: 'addChromosome', cellId, chromosomeId: newUID(), box, by, at: now() });
-        numTaken++;
-      } catch (error) {
-        refusal = messageOf(error);
-      }
-    }
-    this.#openCase.open(state, `${numTaken} boxes of a stored report are open for review.`);
-    const numLeft = report.boxes.length - numTaken;
-    if (numLeft) this.#context.notify('warning', 'Stored report', `${numLeft} of its ${report.boxes.length} boxes are left out: ${refusal}`);
   }
 
   /** One small picture after the other, those of the series too that arrive meanwhile or later. */
