@@ -2,7 +2,8 @@
 import { useEffect, useRef, type KeyboardEvent } from 'react';
 import { isFlagged } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
-import { countOfCell, placeWords, stateWords } from './words.ts';
+import { StateWords } from './StateWords.tsx';
+import { countOfCell, placeWords } from './words.ts';
 import { useCount } from './useCount.ts';
 
 export function CellList() {
@@ -52,6 +53,18 @@ export function ReviewOrder() {
   );
 }
 
+/** Four tiles, for all cells at a glance. */
+export function GalleryButton() {
+  const { run } = useCount();
+  return (
+    <button type="button" className="cc-plain" aria-label="All cells at a glance" title="O: all cells at a glance" onClick={() => run('showChromosomeCountGallery')}>
+      <svg width="16" height="16" viewBox="0 0 16 16" fill="currentColor" aria-hidden="true" style={{ display: 'block' }}>
+        <path d="M1 1h6v6H1zM9 1h6v6H9zM1 9h6v6H1zM9 9h6v6H9z" />
+      </svg>
+    </button>
+  );
+}
+
 function CellRow({ cell, index }: { cell: Cell; index: number }) {
   const { state, service } = useCount();
   const { thumbnails, flags, cellErrors, run, caseState, shownCellId } = state;
@@ -80,7 +93,7 @@ function CellRow({ cell, index }: { cell: Cell; index: number }) {
           </span>
         )}
         <span className="cc-state cc-ellipsis">
-          {isRunning ? 'Counting…' : cellErrors.has(cell.id) ? <span className="cc-errortext">Could not be counted</span> : stateWords(cell)}
+          {isRunning ? 'Counting…' : cellErrors.has(cell.id) ? <span className="cc-errortext">Could not be counted</span> : <StateWords cell={cell} />}
           {place && <span className="cc-ellipsis"> · {place}</span>}
         </span>
       </span>

@@ -1,3 +1,4 @@
+import type { ReactNode } from 'react';
 import { describeDuration } from './words.ts';
 import { useCount } from './useCount.ts';
 
@@ -8,10 +9,25 @@ export function CountButtons() {
   const canCount = detector.phase !== 'failed' && !running;
   const isChecking = service.person().role === 'checker';
   const shown = caseState?.cells.find(cell => cell.id === shownCellId);
+  const canCountAll = canCount && summary?.cells !== 0;
+  const canCountShown = canCount && Boolean(shown) && shown?.state !== 'excluded';
+  // Once every cell has a count, counting is the exception, and its room belongs to the list.
+  const isAgain = summary?.notCounted === 0;
   const current = running && caseState?.cells.find(cell => cell.id === running.currentCellId);
   return (
     <>
-      <DetectorLine />
+      <DetectorLine>
+        {isAgain && !running && !isChecking && (
+          <>
+            <button type="button" className="cc-plain" disabled={!canCountAll} onClick={() => run('countAllCells')}>
+              Recount all
+            </button>
+            <button type="button" className="cc-plain" disabled={!canCountShown} title="G" onClick={() => run('countShownCell')}>
+              Recount cell
+            </button>
+          </>
+        )}
+      </DetectorLine>
       {detector.phase === 'failed' && (
         <div className="cc-banner bad" role="alert">
           <p>Counting is not possible: {detector.message}</p>
@@ -38,12 +54,12 @@ export function CountButtons() {
             <div style={{ width: `${(100 * running.numDone) / running.cellIds.length}%` }} />
           </div>
         </div>
-      ) : isChecking ? null : (
+      ) : isChecking || isAgain ? null : (
         <div className="cc-row">
-          <button type="button" className="cc-main cc-grow" disabled={!canCount || summary?.cells === 0} onClick={() => run('countAllCells')}>
-            {summary?.notCounted === 0 ? 'Count all again' : 'Count all cells'}
+          <button type="button" className="cc-main cc-grow" disabled={!canCountAll} onClick={() => run('countAllCells')}>
+            Count all cells
           </button>
-          <button type="button" className="cc-grow" disabled={!canCount || !shown || shown.state === 'excluded'} onClick={() => run('countShownCell')}>
+          <button type="button" className="cc-grow" disabled={!canCountShown} onClick={() => run('countShownCell')}>
             Count this cell
           </button>
         </div>
@@ -52,10 +68,11 @@ export function CountButtons() {
   );
 }
 
-function DetectorLine() {
+function DetectorLine({ children }: { children: ReactNode }) {
   const { state, run } = useCount();
   const { phase, message, loaded, info } = state.detector;
-  const name = info ? (info.provider === 'webgpu' ? 'WebGPU' : `CPU, ${info.numThreads === 1 ? '1 thread' : `${info.numThreads} threads`}`) : '';
+  // Why, and with how many threads, stands in the settings.
+  const name = info?.provider === 'webgpu' ? 'GPU' : 'CPU';
   const text =
     phase === 'ready' ? `Ready · ${name}` : phase === 'failed' ? 'Detector failed' : loaded !== undefined && loaded < 1 ? `Loading the detector · ${Math.round(loaded * 100)} %` : 'Starting the detector…';
   return (
@@ -65,6 +82,7 @@ function DetectorLine() {
         <span className="cc-ellipsis cc-dim">{text}</span>
         <span className="cc-hidden">{message}</span>
       </span>
+      {children}
       <button type="button" className="cc-plain" onClick={() => run('showChromosomeCountHelp')}>
         Help (?)
       </button>

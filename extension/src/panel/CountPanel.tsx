@@ -1,7 +1,7 @@
 /** The count panel: what is counted, by what, cell by cell, and what to do next. It shows and asks; it decides nothing. */
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { PANEL_REQUEST, type PanelRequest } from '../viewer/commands.ts';
-import { CellList, ReviewOrder } from './CellList.tsx';
+import { CellList, GalleryButton, ReviewOrder } from './CellList.tsx';
 import { CountButtons } from './CountButtons.tsx';
 import { DetailsDialog } from './DetailsDialog.tsx';
 import { ExcludeDialog } from './ExcludeDialog.tsx';
@@ -54,7 +54,12 @@ function Content() {
           </div>
           <div className="cc-row cc-spread cc-tabrow">
             <Tabs tab={tab} onChange={setTab} />
-            {tab === 'cells' && <ReviewOrder />}
+            {tab === 'cells' && (
+              <div className="cc-row">
+                <ReviewOrder />
+                <GalleryButton />
+              </div>
+            )}
           </div>
           <div className="cc-body" role="tabpanel" id={`cc-panel-${tab}`} aria-labelledby={`cc-tab-${tab}`} tabIndex={tab === 'cells' ? undefined : 0}>
             {tab === 'cells' && (

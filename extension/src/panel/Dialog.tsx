@@ -3,14 +3,14 @@ import { useEffect, useRef, type ReactNode } from 'react';
 interface DialogProps {
   isOpen: boolean;
   title: string;
-  /** As wide as the window, for pictures. */
-  isWide?: boolean;
+  /** px; the window may leave less. */
+  maxWidth?: number;
   onClose: () => void;
   children: ReactNode;
 }
 
 /** The browser's own modal dialog: focus stays inside, Escape closes, focus goes back. */
-export function Dialog({ isOpen, title, isWide = false, onClose, children }: DialogProps) {
+export function Dialog({ isOpen, title, maxWidth = 460, onClose, children }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
@@ -22,7 +22,7 @@ export function Dialog({ isOpen, title, isWide = false, onClose, children }: Dia
     if (!isOpen && dialog.current?.open) dialog.current.close();
   }, [isOpen]);
   return (
-    <dialog ref={dialog} className={isWide ? 'cc-widedialog' : undefined} aria-label={title} onClose={onClose}>
+    <dialog ref={dialog} style={{ maxWidth }} aria-label={title} onClose={onClose}>
       {isOpen && (
         <>
           <h2 tabIndex={-1} ref={heading}>

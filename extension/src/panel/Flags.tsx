@@ -3,9 +3,8 @@ import { useState, type KeyboardEvent } from 'react';
 import type { RiskFlag, RiskKind } from '../casework/types.ts';
 import { useCount } from './useCount.ts';
 
-const FLAG_WORDS: Readonly<Record<RiskKind, string>> = {
+const FLAG_WORDS: Readonly<Record<Exclude<RiskKind, 'proposal'>, string>> = {
   typedCount: 'Your count differs',
-  proposal: 'New proposal',
   differsFromMode: 'Differs from the others',
   edge: 'Touches the edge',
   touching: 'Touching',
@@ -15,8 +14,10 @@ const FLAG_WORDS: Readonly<Record<RiskKind, string>> = {
   noCellFound: 'No cell found',
 };
 
-export function Flags({ flags }: { flags: readonly RiskFlag[] }) {
+export function Flags({ flags: all }: { flags: readonly RiskFlag[] }) {
   const { service } = useCount();
+  // A proposal has its own line, with what can be done about it.
+  const flags = all.filter(({ kind }) => kind !== 'proposal');
   const [explained, setExplained] = useState<RiskFlag | null>(null);
   if (!flags.length) return null;
   // Escape ends the explanation alone, not the mode on the image.
@@ -38,7 +39,7 @@ export function Flags({ flags }: { flags: readonly RiskFlag[] }) {
           onClick={() => service.boxes.pointAt(flag)}
         >
           {flag.severity !== 'low' && <span aria-hidden="true">⚑ </span>}
-          {FLAG_WORDS[flag.kind]}
+          {FLAG_WORDS[flag.kind as keyof typeof FLAG_WORDS]}
           <span className="cc-hidden">: {flag.explanation}</span>
         </button>
       ))}

@@ -2,14 +2,15 @@
 import { isFlagged } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import { Dialog } from './Dialog.tsx';
-import { countOfCell, placeWords, stateWords } from './words.ts';
+import { StateWords } from './StateWords.tsx';
+import { countOfCell, placeWords } from './words.ts';
 import { useCount } from './useCount.ts';
 
 export function GalleryDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const { state } = useCount();
   const { summary } = state;
   return (
-    <Dialog isOpen={isOpen} title="All cells" isWide onClose={onClose}>
+    <Dialog isOpen={isOpen} title="All cells" maxWidth={1180} onClose={onClose}>
       <div className="cc-row cc-spread">
         <p className="cc-dim">
           {summary && `${summary.cellsCounted} of ${summary.cells} counted, ${summary.cellsReviewed} reviewed, ${summary.excluded} excluded`}
@@ -53,11 +54,11 @@ function GalleryCell({ cell, onClose }: { cell: Cell; onClose: () => void }) {
       {thumbnail ? <img src={thumbnail} alt="" /> : <span className="cc-thumb" />}
       <span className="cc-row cc-spread">
         <span>Cell {cell.cellNumber}</span>
-        <strong>{count ?? '–'}</strong>
+        <strong>{count ?? (cell.state === 'excluded' ? 'out' : '–')}</strong>
       </span>
       <span className="cc-small cc-dim cc-ellipsis">
         {needsLook && <span className="cc-flagmark">⚑ look · </span>}
-        {state.cellErrors.has(cell.id) ? 'Could not be counted' : stateWords(cell)}
+        {state.cellErrors.has(cell.id) ? 'Could not be counted' : <StateWords cell={cell} />}
         {placeWords(cell) && ` · ${placeWords(cell)}`}
       </span>
     </button>

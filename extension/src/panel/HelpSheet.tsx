@@ -6,32 +6,39 @@ const KEY_WORDS: Readonly<Record<string, string>> = { down: '↓', up: '↑', en
 
 const nameOf = (key: string): string => KEY_WORDS[key] ?? key.toUpperCase();
 
+/** Keys of the left column. */
+const HALF = Math.ceil(KEY_BINDINGS.length / 2);
+
 /** How to work, and every key; opened with `?`. */
 export function HelpSheet({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   return (
-    <Dialog isOpen={isOpen} title="Chromosome count: help" onClose={onClose}>
+    <Dialog isOpen={isOpen} title="Chromosome count: help" maxWidth={760} onClose={onClose}>
       <ol style={{ margin: '0 0 12px', paddingLeft: 18, listStyle: 'decimal' }}>
         <li>Count all cells.</li>
         <li>Look at each cell: add what is missing, remove what is wrong.</li>
         <li>Accept the cell, or exclude it with a reason.</li>
         <li>Save to the PACS.</li>
       </ol>
-      <table className="cc-table">
-        <tbody>
-          {KEY_BINDINGS.map(({ commandName, label, keys }) => (
-            <tr key={commandName}>
-              <th scope="row">{label}</th>
-              <td>
-                {keys[0].split('+').map(key => (
-                  <kbd key={key} style={{ marginLeft: 3 }}>
-                    {nameOf(key)}
-                  </kbd>
-                ))}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <div className="cc-keys">
+        {[KEY_BINDINGS.slice(0, HALF), KEY_BINDINGS.slice(HALF)].map(bindings => (
+          <table key={bindings[0].commandName} className="cc-table">
+            <tbody>
+              {bindings.map(({ commandName, label, keys }) => (
+                <tr key={commandName}>
+                  <th scope="row">{label}</th>
+                  <td>
+                    {keys[0].split('+').map(key => (
+                      <kbd key={key} style={{ marginLeft: 3 }}>
+                        {nameOf(key)}
+                      </kbd>
+                    ))}
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        ))}
+      </div>
       <p className="cc-dim cc-small" style={{ margin: '10px 0' }}>
         Keys can be changed in the viewer’s preferences. Shift and click selects a second box. {RESEARCH_USE}
       </p>

@@ -37,13 +37,20 @@ export function SaveBar() {
           Print
         </button>
       </div>
-      {isChecking ? (
-        <p className="cc-small">
-          <span className="cc-dim">Checker</span> {person.name}
-        </p>
-      ) : (
-        <ReaderName key={readerName} />
-      )}
+      <div className="cc-row cc-spread cc-small">
+        {isChecking ? (
+          <p className="cc-ellipsis">
+            <span className="cc-dim">Checker</span> {person.name}
+          </p>
+        ) : (
+          <ReaderName key={readerName} />
+        )}
+        {summary && summary.cellsCounted > 0 && (
+          <p className="cc-progresstext" title={isChecking ? undefined : summary.distributionText}>
+            {isChecking ? `${summary.cellsChecked} of ${summary.cellsReviewed} checked` : `${summary.cellsReviewed} of ${summary.cells - summary.excluded} reviewed`}
+          </p>
+        )}
+      </div>
       <p className="cc-research">{RESEARCH_USE}</p>
     </div>
   );
@@ -54,7 +61,7 @@ function ReaderName() {
   const { state, service } = useCount();
   const [draft, setDraft] = useState(state.readerName);
   return (
-    <label className="cc-row cc-small">
+    <label className="cc-row cc-grow">
       <span className="cc-dim">Reader</span>
       <input
         type="text"

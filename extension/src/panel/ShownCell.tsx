@@ -39,12 +39,24 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
   const about = isExcluded && cell.exclusion ? (cell.exclusion.text ?? EXCLUSION_WORDS[cell.exclusion.reason]) : count === null ? 'no count yet' : count === 1 ? 'chromosome' : 'chromosomes';
   return (
     <section className="cc-card" aria-label={`Cell ${cell.cellNumber}`}>
-      <div className="cc-small cc-ellipsis" title={placeWords(cell)}>
-        <strong>Cell {cell.cellNumber}</strong> · {stateWords(cell)}
-        {placeWords(cell) && <span className="cc-dim"> · {placeWords(cell)}</span>}
+      <div className="cc-row cc-small cc-tools">
+        <span className="cc-grow cc-ellipsis" title={placeWords(cell)}>
+          <strong>Cell {cell.cellNumber}</strong> · {stateWords(cell)}
+          {placeWords(cell) && <span className="cc-dim"> · {placeWords(cell)}</span>}
+        </span>
+        {!isCompact && (
+          <>
+            <button type="button" className="cc-plain" title="E: number, slide, culture, coordinates" onClick={() => run('editCellDetails')}>
+              Details…
+            </button>
+            <button type="button" className="cc-plain" disabled={count === null} title="Stores a picture of this cell with its boxes in the study" onClick={() => run('saveCellPicture')}>
+              Picture
+            </button>
+          </>
+        )}
       </div>
       <div className="cc-row">
-        <div className="cc-figure" data-cy="shown-count">
+        <div className={count === null ? 'cc-figure cc-dim' : 'cc-figure'} data-cy="shown-count">
           {count ?? '–'}
         </div>
         <div className="cc-grow cc-small cc-dim">{about}</div>
@@ -78,12 +90,20 @@ function CellActions({ cell }: { cell: Cell }) {
   const accept = isChecking ? (cell.state === 'checked' ? 'Checked' : isFinished ? 'Differs' : 'Check cell') : isReviewed(cell) ? 'Accepted' : 'Accept';
   return (
     <>
-      <div className="cc-segments" role="group" aria-label="Mouse on the image">
-        {MODES.map(({ mode, label, hint: title }) => (
-          <button key={mode} type="button" aria-pressed={editMode === mode} title={title} onClick={() => service.boxes.setMode(mode)}>
-            {label}
-          </button>
-        ))}
+      <div className="cc-row cc-tools">
+        <div className="cc-segments cc-grow" role="group" aria-label="Mouse on the image">
+          {MODES.map(({ mode, label, hint: title }) => (
+            <button key={mode} type="button" aria-pressed={editMode === mode} title={title} onClick={() => service.boxes.setMode(mode)}>
+              {label}
+            </button>
+          ))}
+        </div>
+        <button type="button" className="cc-plain" title="S: the selected box in two" onClick={() => run('splitChromosome')}>
+          Split
+        </button>
+        <button type="button" className="cc-plain" title="M: two selected boxes into one" onClick={() => run('mergeChromosomes')}>
+          Merge
+        </button>
       </div>
       <div className="cc-row">
         <button type="button" className="cc-main cc-grow" disabled={!mayAccept} title="Enter" onClick={() => run('acceptCell')}>
@@ -97,23 +117,6 @@ function CellActions({ cell }: { cell: Cell }) {
         </button>
         <button type="button" disabled={!redoable} title="Ctrl+Y" onClick={() => run('redoChromosomeEdit')}>
           Redo
-        </button>
-      </div>
-      <div className="cc-row cc-tools">
-        <button type="button" className="cc-plain" title="S: the selected box in two" onClick={() => run('splitChromosome')}>
-          Split
-        </button>
-        <button type="button" className="cc-plain" title="M: two selected boxes into one" onClick={() => run('mergeChromosomes')}>
-          Merge
-        </button>
-        <button type="button" className="cc-plain" title="E: number, slide, culture, coordinates" onClick={() => run('editCellDetails')}>
-          Details…
-        </button>
-        <button type="button" className="cc-plain" title="Stores a picture of this cell with its boxes in the study" onClick={() => run('saveCellPicture')}>
-          Picture
-        </button>
-        <button type="button" className="cc-plain" title="O: all cells at a glance" onClick={() => run('showChromosomeCountGallery')}>
-          Gallery
         </button>
       </div>
     </>
@@ -131,10 +134,10 @@ function ProposalLine({ cell }: { cell: Cell }) {
         The AI now sees {numNew} new, {numGone} gone. Your boxes are unchanged.
       </p>
       <div className="cc-row">
-        <button type="button" onClick={() => service.act({ type: 'acceptDifferences', cellId: cell.id }, 'The proposal is taken over.')}>
+        <button type="button" className="cc-grow" title="Add or remove a single one of them by a click on the image" onClick={() => service.act({ type: 'acceptDifferences', cellId: cell.id }, 'The proposal is taken over.')}>
           Take over
         </button>
-        <button type="button" onClick={() => service.act({ type: 'rejectDifferences', cellId: cell.id }, 'Your boxes stay.')}>
+        <button type="button" className="cc-grow" onClick={() => service.act({ type: 'rejectDifferences', cellId: cell.id }, 'Your boxes stay.')}>
           Keep mine
         </button>
       </div>

@@ -1,6 +1,6 @@
 /** What a hand does to the boxes on the image: modes, clicks, drags, selection. What it means for the count is the case's. */
 import { agreementFigures, boxIou, fittingBox, SAME_CHROMOSOME_IOU } from '../casework/index.ts';
-import type { Box, RiskFlag } from '../casework/types.ts';
+import type { Box, Difference, RiskFlag } from '../casework/types.ts';
 import type { CellDetection } from '../detection/types.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import { candidateAt, smallestAround } from './boxAtPoint.ts';
@@ -118,9 +118,8 @@ export class BoxEditing {
       .visible(cellId)
       .filter(({ status }) => status === 'removed')
       .map(({ id, box }) => ({ id, box, kind: 'removed' as const }));
-    const isReader = this.#openCase.person().role === 'reader';
-    const { proposal, chromosomes } = this.#openCase.cell(cellId);
-    const proposed = (isReader ? proposal?.differences ?? [] : []).flatMap((difference): ShownBox[] => {
+    const { chromosomes } = this.#openCase.cell(cellId);
+    const proposed = this.#proposed(cellId).flatMap((difference): ShownBox[] => {
       if (difference.kind === 'new') return [{ id: difference.id, box: difference.chromosome.box, kind: 'proposed' }];
       const gone = chromosomes.find(({ id }) => id === difference.chromosomeId);
       return gone ? [{ id: difference.id, box: gone.box, kind: 'gone' }] : [];
@@ -158,7 +157,21 @@ export class BoxEditing {
 
   #removeAt(cellId: string, point: Point): void {
     const hit = smallestAround(this.#openCase.live(cellId), point);
-    if (hit) this.#remove(cellId, hit.id);
+    if (!hit) return;
+    const gone = this.#proposed(cellId).find(difference => difference.kind === 'gone' && difference.chromosomeId === hit.id);
+    if (gone) this.#acceptDifference(cellId, gone.id);
+    else this.#remove(cellId, hit.id);
+  }
+
+  /** What the latest run sees differently, where whoever is reading is asked about it. */
+  #proposed(cellId: string): readonly Difference[] {
+    return this.#openCase.person().role === 'reader' ? (this.#openCase.cell(cellId).proposal?.differences ?? []) : [];
+  }
+
+  /** One difference of the proposal is taken over; the others stay open. */
+  #acceptDifference(cellId: string, differenceId: string): void {
+    this.#openCase.act({ type: 'acceptDifferences', cellId, differenceIds: [differenceId] });
+    this.#openCase.announceCount(cellId);
   }
 
   #remove(cellId: string, chromosomeId: string): void {
@@ -166,8 +179,13 @@ export class BoxEditing {
     this.#openCase.announceCount(cellId);
   }
 
-  /** The ghost or the model's own candidate at this point if there is one, else a box of fitting size. */
+  /** What a run proposes at this point, a ghost or the model's own candidate if there is one, else a box of fitting size. */
   #addAt(cellId: string, point: Point): void {
+    const proposed = smallestAround(this.#proposed(cellId).flatMap(({ id, ...difference }) => (difference.kind === 'new' ? [{ id, box: difference.chromosome.box }] : [])), point);
+    if (proposed) {
+      this.#acceptDifference(cellId, proposed.id);
+      return;
+    }
     const ghost = smallestAround(this.#openCase.visible(cellId).filter(({ status }) => status === 'removed'), point);
     if (ghost) {
       this.#openCase.act({ type: 'restoreChromosome', cellId, chromosomeId: ghost.id });
