@@ -51,6 +51,8 @@ async function encodeFrame(pixels, { encoding, width, height, samples, bitsStore
   if (encoding === 'raw') return Buffer.from(pixels.buffer, pixels.byteOffset, pixels.byteLength);
   if (encoding === 'jpeg2000') return encodeJpeg2000(pixels, { width, height, bitsStored, samples });
   return sharp(pixels, { raw: { width, height, channels: samples } })
+    // Gray comes out as colour otherwise, against the header: a reader that trusts it takes three values for three pixels.
+    .toColourspace(samples === 1 ? 'b-w' : 'srgb')
     .jpeg({ quality, chromaSubsampling: '4:2:0', optimiseCoding: false })
     .toBuffer();
 }

@@ -6,7 +6,7 @@ import { drawMetaphase } from './drawMetaphase.mjs';
 import { encodeImage, slideCoordinateAttributes, specimenAttributes, uidFor } from './dicomImage.mjs';
 
 /** Raised when the drawing or the encoding changes: an older sample in a store is then made again. */
-export const sampleVersion = 2;
+export const sampleVersion = 3;
 
 const crop = { width: 700, height: 680 };
 const tall = { width: 640, height: 760 };

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import sharp from 'sharp';
 import { encodeImage, uidFor } from '../../extension/demo/dicomImage.mjs';
 import { DicomStore } from '../../extension/demo/dicomStore.mjs';
 import { ensureSample } from '../../extension/demo/server.mjs';
@@ -41,6 +42,14 @@ test('the SOP classes, encodings and depths that users have', () => {
   expect(valuesOf('00083002').sort()).toEqual(['1.2.840.10008.1.2.1', '1.2.840.10008.1.2.4.50', '1.2.840.10008.1.2.4.90']);
   expect(valuesOf('00280004').sort()).toEqual(['MONOCHROME1', 'MONOCHROME2', 'RGB', 'YBR_FULL_422']);
   expect(valuesOf('00280101').sort((a, b) => a - b)).toEqual([8, 12, 16]);
+});
+
+test('the codestreams have as many components as their headers say', async () => {
+  const compressed = store.select().filter(({ transferSyntaxUID }: any) => transferSyntaxUID === '1.2.840.10008.1.2.4.50');
+  const samples = compressed.map(({ attributes }: any) => attributes['00280002'].Value[0]);
+  expect(new Set(samples)).toEqual(new Set([1, 3]));
+  const channels = await Promise.all(compressed.map(async (instance: any) => (await sharp((await store.readFrames(instance, [1]))[0]).metadata()).channels));
+  expect(channels).toEqual(samples);
 });
 
 test('every frame of the truth is there, and every name says that it is synthetic', async () => {
