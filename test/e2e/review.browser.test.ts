@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { KEY_BINDINGS } from '../../extension/src/viewer/customization.ts';
 import {
-  cellFacts, centreOf, clickBox, dragOnImage, openReview, readTruth, recordRun, showCell, untilShownCountIs, violations, type Box, type Truth,
+  cellFacts, centreOf, clickBox, dragOnImage, openReview, readTruth, recordRun, showCell, touchDrag, touchDragOnImage, untilShownCountIs, violations, type Box, type Truth,
 } from './reviewSite.ts';
 import { chromiumPath, openViewerSite, pointOnPage, untilImageIsShown, type ViewerSite } from './viewerSite.ts';
 
@@ -11,6 +11,8 @@ if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so th
 const inBrowser = chromiumPath ? describe : describe.skip;
 
 jest.setTimeout(900_000);
+
+const cellId = (page: Page, index: number): Promise<string> => page.evaluate(i => window.services.chromosomeCountService.getState().caseState!.cells[i].id, index);
 
 /** Apart from each other and from everything else. */
 const FAR: readonly Box[] = [[10, 10, 60, 60], [100, 10, 150, 60], [200, 10, 250, 60], [300, 10, 350, 60]];
@@ -81,6 +83,69 @@ inBrowser('review in the stock viewer', () => {
     const [x1, y1] = await pointOnPage(touch, [400, 200]);
     await touch.touchscreen.tap(x1, y1);
     await untilShownCountIs(touch, 4);
+    await touch.close();
+  });
+
+  test('by touch: a finger draws, moves and resizes the box that was tapped, clears a region, and is the host’s elsewhere', async () => {
+    const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 }, hasTouch: true });
+    const touch = await openReview(site, { context });
+    const id = await recordRun(touch, 1, truth.get(await cellId(touch, 1))!.boxes);
+    const { count } = truth.get(id)!;
+    await showCell(touch, 1);
+    const statuses = async () => (await cellFacts(touch, 1)).statuses;
+    const near = (box: Box, expected: Box) => expected.forEach((side, i) => expect(Math.abs(box[i] - side)).toBeLessThan(3));
+    const view = () =>
+      touch.evaluate(() => {
+        const viewport = window.cornerstone.getEnabledElements()[0].viewport as never as { getZoom(): number; getProperties(): { voiRange: { lower: number; upper: number } } };
+        const { lower, upper } = viewport.getProperties().voiRange;
+        return { zoom: viewport.getZoom(), window: `${lower} ${upper}` };
+      });
+    const middle = await pointOnPage(touch, [350, 350]);
+    const pinch = () => touchDrag(touch, [{ from: [middle[0] - 30, middle[1]], to: [middle[0] - 90, middle[1]] }, { from: [middle[0] + 30, middle[1]], to: [middle[0] + 90, middle[1]] }]);
+    const resetView = () =>
+      touch.evaluate(() => {
+        const { viewport } = window.cornerstone.getEnabledElements()[0];
+        (viewport as never as { resetCamera(): void }).resetCamera();
+        viewport.render();
+      });
+
+    // Over 46 boxes none of which was tapped: the window changes, no box does.
+    const before = await view();
+    await touchDrag(touch, [{ from: middle, to: [middle[0] + 60, middle[1] + 40] }]);
+    await touch.waitForFunction(
+      range => {
+        const { voiRange } = (window.cornerstone.getEnabledElements()[0].viewport as never as { getProperties(): { voiRange: { lower: number; upper: number } } }).getProperties();
+        return `${voiRange.lower} ${voiRange.upper}` !== range;
+      },
+      before.window,
+    );
+    for (const mode of ['Select', '+ Add', '− Remove']) {
+      await touch.getByRole('button', { name: mode, exact: true }).tap();
+      await pinch();
+      await touch.waitForFunction(zoom => (window.cornerstone.getEnabledElements()[0].viewport as never as { getZoom(): number }).getZoom() > zoom * 1.2, before.zoom);
+      await resetView();
+    }
+    expect(await statuses()).toEqual({ ai: count });
+
+    await touch.getByRole('button', { name: '+ Add' }).tap();
+    await touchDragOnImage(touch, [20, 20], [120, 120]);
+    await untilShownCountIs(touch, count + 1);
+    const added = async () => (await cellFacts(touch, 1)).boxes.find(({ status }) => status === 'added')!.box;
+    near(await added(), [20, 20, 120, 120]);
+    await touch.getByRole('button', { name: 'Select', exact: true }).tap();
+    await touch.touchscreen.tap(...(await pointOnPage(touch, [70, 70])));
+    await touchDragOnImage(touch, [70, 70], [110, 100]);
+    await touch.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.log.at(-1)!.type === 'moveChromosome');
+    near(await added(), [60, 50, 160, 150]);
+    const numEdits = await touch.evaluate(() => window.services.chromosomeCountService.getState().caseState!.log.length);
+    await touchDragOnImage(touch, [160, 150], [200, 180]);
+    await touch.waitForFunction(n => window.services.chromosomeCountService.getState().caseState!.log.length > n, numEdits);
+    near(await added(), [60, 50, 200, 180]);
+
+    await touch.getByRole('button', { name: '− Remove' }).tap();
+    await touchDragOnImage(touch, [50, 40], [210, 190]);
+    await touch.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.log.at(-1)!.type === 'rejectRegion');
+    expect((await statuses()).added).toBeUndefined();
     await touch.close();
   });
 
@@ -201,6 +266,18 @@ inBrowser('review in the stock viewer', () => {
     await proposal.getByRole('button', { name: 'Take over' }).click();
     await untilShownCountIs(page, 4);
     expect(await cellFacts(page, 1)).toMatchObject({ count: 4, state: 'counted' });
+    // One difference alone: by a click on it in the mode that does the same.
+    await page.keyboard.press('Control+z');
+    await proposal.getByText('2 new, 1 gone').waitFor();
+    await page.keyboard.press('a');
+    await clickBox(page, found[3]);
+    await proposal.getByText('1 new, 1 gone').waitFor();
+    await page.keyboard.press('d');
+    await clickBox(page, FAR[0]);
+    await proposal.getByText('1 new, 0 gone').waitFor();
+    expect(await cellFacts(page, 1)).toMatchObject({ count: 3, statuses: { confirmed: 3, removed: 2 } });
+    await page.keyboard.press('Escape');
+    await proposal.getByRole('button', { name: 'Keep mine' }).click();
   });
 
   test('three counts side by side: a typed count has to agree with the boxes before it is signed', async () => {

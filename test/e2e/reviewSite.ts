@@ -124,6 +124,22 @@ export async function dragOnImage(page: Page, from: readonly [number, number], t
   await page.mouse.up();
 }
 
+/** Fingers go down one after the other, move together, and are lifted; page coordinates. */
+export async function touchDrag(page: Page, fingers: readonly { from: readonly [number, number]; to: readonly [number, number] }[]): Promise<void> {
+  const NUM_STEPS = 6;
+  const session = await page.context().newCDPSession(page);
+  const pointsAt = (part: number) => fingers.map(({ from, to }, id) => ({ id, x: from[0] + part * (to[0] - from[0]), y: from[1] + part * (to[1] - from[1]) }));
+  for (let n = 1; n <= fingers.length; n++) await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: pointsAt(0).slice(0, n) });
+  for (let step = 1; step <= NUM_STEPS; step++) await session.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: pointsAt(step / NUM_STEPS) });
+  await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  await session.detach();
+}
+
+/** One finger from a point of the shown image to another, image px. */
+export async function touchDragOnImage(page: Page, from: readonly [number, number], to: readonly [number, number]): Promise<void> {
+  await touchDrag(page, [{ from: await pointOnPage(page, from), to: await pointOnPage(page, to) }]);
+}
+
 /** Waits until panel, overlay and the host's boxes of the shown cell all say `count`. */
 export async function untilShownCountIs(page: Page, count: number): Promise<void> {
   await page.waitForFunction(expected => {

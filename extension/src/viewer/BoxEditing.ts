@@ -102,12 +102,25 @@ export class BoxEditing {
       shownBoxes: imageId => this.#shownBoxes(imageId),
       isPressed: () => this.#context.viewer?.tracking.isPressed() ?? false,
       wasClick: () => this.#context.viewer?.tracking.wasClick() ?? false,
+      isTouch: () => this.#context.viewer?.tracking.isTouch() ?? false,
+      boxOf: (imageId, chromosomeId) => this.#boxOf(imageId, chromosomeId),
       drawn: (imageId, box, mode) => this.#drawn(imageId, box, mode),
       moved: (imageId, chromosomeId, box) => {
         const cellId = images.cellOf(imageId);
         if (cellId) this.#openCase.act({ type: 'moveChromosome', cellId, chromosomeId, box }, 'Box moved.');
       },
     };
+  }
+
+  #boxOf(imageId: string, chromosomeId: string): Box | null {
+    const cellId = this.#context.images.cellOf(imageId);
+    return (cellId && this.#openCase.live(cellId).find(({ id }) => id === chromosomeId)?.box) || null;
+  }
+
+  /** What the hand has begun to draw or to move is given up. */
+  cancelGesture(element: HTMLElement): void {
+    const tool = this.#toolGroup()?.getToolInstance(CHROMOSOME_TOOL) as { cancelGesture(on: HTMLElement): void } | undefined;
+    tool?.cancelGesture(element);
   }
 
   #shownBoxes(imageId: string): readonly ShownBox[] {

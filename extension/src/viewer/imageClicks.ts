@@ -17,11 +17,19 @@ export interface ImageClick {
   readonly withShift: boolean;
 }
 
+export interface ImageGestures {
+  onClick(click: ImageClick): void;
+  /** What one finger began is no longer meant: two fingers move and zoom the image. */
+  onSecondFinger(element: HTMLElement): void;
+}
+
 export interface ClickWatcher {
   watch(element: HTMLElement): void;
   unwatch(element: HTMLElement): void;
   /** Whether the primary button or a finger is down on an image. */
   isPressed(): boolean;
+  /** Whether the last press was by a finger. */
+  isTouch(): boolean;
   /** Whether the last press ended as a click. */
   wasClick(): boolean;
   dispose(): void;
@@ -29,17 +37,27 @@ export interface ClickWatcher {
 
 const isNear = (event: PointerEvent, { x, y }: { x: number; y: number }): boolean => Math.max(Math.abs(event.clientX - x), Math.abs(event.clientY - y)) < CLICK_SIDE_PX;
 
-export function watchClicks(onClick: (click: ImageClick) => void): ClickWatcher {
+export function watchClicks({ onClick, onSecondFinger }: ImageGestures): ClickWatcher {
   const elements = new Set<HTMLElement>();
   let pressed: { element: HTMLElement; x: number; y: number } | null = null;
   let wasClick = false;
+  let isTouch = false;
   let last = NO_CLICK;
 
+  const onCancel = () => {
+    pressed = null;
+    wasClick = false;
+  };
   const onDown = (event: PointerEvent) => {
     // Keys mean the image from here on, and no longer the button of the panel that was pressed before.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-    // A second finger makes it a pinch.
-    pressed = event.button === 0 && event.isPrimary ? { element: event.currentTarget as HTMLElement, x: event.clientX, y: event.clientY } : null;
+    isTouch = event.pointerType === 'touch';
+    if (!event.isPrimary) {
+      if (pressed) onSecondFinger(pressed.element);
+      onCancel();
+      return;
+    }
+    pressed = event.button === 0 ? { element: event.currentTarget as HTMLElement, x: event.clientX, y: event.clientY } : null;
   };
   const onUp = (event: PointerEvent) => {
     if (event.button !== 0 || !pressed) return;
@@ -55,10 +73,6 @@ export function watchClicks(onClick: (click: ImageClick) => void): ClickWatcher 
   // Two clicks with a key between them are two clicks: the key may have changed the image.
   const onKey = () => {
     last = NO_CLICK;
-  };
-  const onCancel = () => {
-    pressed = null;
-    wasClick = false;
   };
   const unwatch = (element: HTMLElement) => {
     elements.delete(element);
@@ -76,6 +90,7 @@ export function watchClicks(onClick: (click: ImageClick) => void): ClickWatcher 
     },
     unwatch,
     isPressed: () => pressed !== null,
+    isTouch: () => isTouch,
     wasClick: () => wasClick,
     dispose() {
       window.removeEventListener('pointerup', onUp, true);

@@ -12,6 +12,8 @@ export interface ViewportTracking {
   /** Whether the primary button is down on an image, and whether the last press ended as a click. */
   isPressed(): boolean;
   wasClick(): boolean;
+  /** Whether the last press was by a finger. */
+  isTouch(): boolean;
   dispose(): void;
 }
 
@@ -21,11 +23,13 @@ interface TrackingOptions extends HostParams {
   onImage(imageId: string | null): void;
   /** A click or tap on the image, image px. */
   onClick(imageId: string, point: readonly [number, number], withShift: boolean): void;
+  /** A second finger came: what the first began is not meant. */
+  onSecondFinger(element: HTMLElement): void;
   /** The host has heard of the click too. */
   onClickInHost(): void;
 }
 
-export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onClick, onClickInHost }: TrackingOptions): ViewportTracking {
+export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onClick, onSecondFinger, onClickInHost }: TrackingOptions): ViewportTracking {
   const { viewportGridService, cornerstoneViewportService, hangingProtocolService } = servicesManager.services;
   const { Events } = core.Enums;
   const elements = new Set<HTMLElement>();
@@ -55,9 +59,12 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     return { imageId, point: core.utilities.worldToImageCoords(imageId, world) as [number, number] };
   };
 
-  const clicks = watchClicks(({ element, canvasPoint, withShift }) => {
-    const at = imagePoint(element, canvasPoint);
-    if (at) onClick(at.imageId, at.point, withShift);
+  const clicks = watchClicks({
+    onClick({ element, canvasPoint, withShift }) {
+      const at = imagePoint(element, canvasPoint);
+      if (at) onClick(at.imageId, at.point, withShift);
+    },
+    onSecondFinger,
   });
 
   const clickedInHost = () => {
@@ -124,6 +131,7 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     reveal,
     isPressed: clicks.isPressed,
     wasClick: clicks.wasClick,
+    isTouch: clicks.isTouch,
     dispose() {
       clicks.dispose();
       subscription.unsubscribe();
