@@ -139,6 +139,7 @@ export class ChromosomeCountService {
       tools,
       onImage: imageId => this.#imageShown(imageId),
       onClick: (imageId, point, withShift) => this.boxes.clicked(imageId, point, withShift),
+      onSecondFinger: element => this.boxes.cancelGesture(element),
       onClickInHost: () => this.boxes.showSelection(),
     });
     const { displaySetService } = services;
