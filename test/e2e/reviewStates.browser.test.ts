@@ -141,8 +141,21 @@ inBrowser('states of the panel', () => {
     await showCell(page, 1);
     const counts = page.locator('.cc-counts dd');
     expect([await counts.nth(0).innerText(), await counts.nth(1).innerText()]).toEqual(['–', '–']);
-    await untilShownCountIs(page, 0);
+    // Neither the cell nor the list, the gallery or the summary tells what the first reader found.
+    await page.locator('[data-cy=shown-count]').getByText('–').waitFor();
+    await page.locator('[data-cy=chromosome-count-overlay]').getByText('Cell 2: not counted yet').waitFor();
+    expect(await page.locator('.cc-number').allInnerTexts()).toEqual(Array(await page.locator('.cc-cell').count()).fill('–'));
+    expect(await page.getByRole('button', { name: 'CSV' }).isDisabled()).toBe(true);
     await expectClean('blind reading');
+    await page.getByRole('tab', { name: 'Summary' }).click();
+    await page.getByText('The summary of the case is hidden until the blind reading ends.').waitFor();
+    expect(await page.getByText('Chromosomes per cell').count()).toBe(0);
+    await expectClean('blind summary');
+    await page.getByRole('tab', { name: 'Cells' }).click();
+    await page.keyboard.press('o');
+    await page.getByRole('dialog', { name: 'All cells' }).waitFor();
+    expect(await page.getByRole('dialog', { name: 'All cells' }).getByText('4[').count()).toBe(0);
+    await page.keyboard.press('Escape');
     await page.keyboard.press('a');
     for (const box of [FAR[1], FAR[2]]) await clickBox(page, box);
     await untilShownCountIs(page, 2);
@@ -163,6 +176,9 @@ inBrowser('states of the panel', () => {
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[1].state === 'checked');
     await page.getByRole('button', { name: 'End second reading' }).click();
     await page.getByText('Cohen’s kappa').waitFor();
+    const figures = await page.locator('.cc-facts').filter({ hasText: 'Cohen’s kappa' }).innerText();
+    expect(figures.replace(/\s+/g, ' ')).toMatch(/Cells both counted 2 Same count 50\.0 % Cohen’s kappa .* Mean difference, checker − reader -0\.50 Boxes of both \/ reader alone \/ checker alone 2 \/ 1 \/ 0/);
+    await expectClean('agreement');
     expect(await cellFacts(page, 1)).toMatchObject({ readerCount: 3, checkerCount: 2, outcome: 'readerKept', count: 3 });
   });
 

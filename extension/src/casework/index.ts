@@ -38,7 +38,7 @@ export { withNamedReader } from './namedReader.ts';
 export { countOf, countsOf, isCounted, isLive, isReviewed, liveChromosomes } from './cell.ts';
 export { boxIou, fittingBox, halveBox } from './box.ts';
 export { SAME_CHROMOSOME_IOU } from './aiRun.ts';
-export { SAME_BY_HAND_IOU, visibleChromosomes, visibleCounts } from './secondRead.ts';
+export { isReadBlind, numSecondRead, SAME_BY_HAND_IOU, visibleChromosomes, visibleCount, visibleCounts } from './secondRead.ts';
 export { agreementFigures, cohensKappa } from './agreement.ts';
 export { summariseCase, distributionOf, distributionText, modalNumberOf } from './summary.ts';
 export { excludedMosaicism } from './mosaicism.ts';

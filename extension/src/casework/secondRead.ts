@@ -132,7 +132,7 @@ export function resolveCell(cell: Cell, { take, by, at }: Extract<Action, { type
 function isHiddenFrom(state: CaseState, cell: Cell, role: Role): boolean {
   const { secondRead } = state;
   const isFinished = cell.secondRead?.startedAt === secondRead?.startedAt && cell.secondRead?.finishedAt !== undefined;
-  return role === 'checker' && secondRead?.mode === 'blind' && !secondRead.endedAt && !isFinished;
+  return role === 'checker' && isReadBlind(state) && !isFinished;
 }
 
 /** The boxes that a person with this role sees and edits, ghosts included. */
@@ -142,6 +142,23 @@ export function visibleChromosomes(state: CaseState, cellId: string, role: Role)
     return cell.chromosomes;
   }
   return begunSecondRead(cell, state.secondRead).chromosomes;
+}
+
+/** Whether a second reader is at work who must not learn what the first one counted. */
+export function isReadBlind({ secondRead }: CaseState): boolean {
+  return secondRead?.mode === 'blind' && !secondRead.endedAt;
+}
+
+/** How many cells the second reader has finished in the reading that is under way, or that was the last. */
+export function numSecondRead({ cells, secondRead }: CaseState): number {
+  return secondRead ? cells.filter(cell => cell.secondRead?.startedAt === secondRead.startedAt && cell.secondRead.finishedAt !== undefined).length : 0;
+}
+
+/** The count that a person with this role sees of a cell; null where there is none, or where a blind checker has not begun. */
+export function visibleCount(state: CaseState, cellId: string, role: Role): number | null {
+  const cell = cellById(state, cellId);
+  const isUntouched = role === 'checker' && isReadBlind(state) && cell.secondRead?.startedAt !== state.secondRead?.startedAt;
+  return cell.state === 'notCounted' || cell.state === 'excluded' || isUntouched ? null : numLive(visibleChromosomes(state, cellId, role));
 }
 
 /** The counts that a person with this role may see: a blind checker sees the others only after finishing the cell. */

@@ -1,9 +1,9 @@
 /** All cells with picture, number, count, state and flags; one list, one tab stop, arrows move. */
 import { useEffect, useRef, type KeyboardEvent } from 'react';
-import { isFlagged } from '../casework/index.ts';
+import { isFlagged, visibleCount } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import { StateWords } from './StateWords.tsx';
-import { countOfCell, placeWords } from './words.ts';
+import { placeWords } from './words.ts';
 import { useCount } from './useCount.ts';
 
 export function CellList() {
@@ -69,7 +69,7 @@ function CellRow({ cell, index }: { cell: Cell; index: number }) {
   const { state, service } = useCount();
   const { thumbnails, flags, cellErrors, run, caseState, shownCellId } = state;
   const { role } = service.person();
-  const count = countOfCell(caseState!, cell, role);
+  const count = visibleCount(caseState!, cell.id, role);
   const isRunning = run?.currentCellId === cell.id;
   const needsLook = role === 'reader' && cell.state === 'counted' && isFlagged(flags.get(cell.id) ?? []);
   const thumbnail = thumbnails.get(cell.id);

@@ -1,9 +1,9 @@
 /** All cells at a glance: picture, count, state and flags; a click goes to the cell. */
-import { isFlagged } from '../casework/index.ts';
+import { isFlagged, isReadBlind, visibleCount } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import { Dialog } from './Dialog.tsx';
 import { StateWords } from './StateWords.tsx';
-import { countOfCell, placeWords } from './words.ts';
+import { placeWords } from './words.ts';
 import { useCount } from './useCount.ts';
 
 export function GalleryDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
@@ -14,7 +14,7 @@ export function GalleryDialog({ isOpen, onClose }: { isOpen: boolean; onClose: (
       <div className="cc-row cc-spread">
         <p className="cc-dim">
           {summary && `${summary.cellsCounted} of ${summary.cells} counted, ${summary.cellsReviewed} reviewed, ${summary.excluded} excluded`}
-          {summary?.distributionText && ` · ${summary.distributionText}`}
+          {summary?.distributionText && !isReadBlind(state.caseState!) && ` · ${summary.distributionText}`}
         </p>
         <button type="button" onClick={onClose}>
           Close
@@ -42,7 +42,7 @@ function Cells({ onClose }: { onClose: () => void }) {
 function GalleryCell({ cell, onClose }: { cell: Cell; onClose: () => void }) {
   const { state, service } = useCount();
   const { role } = service.person();
-  const count = countOfCell(state.caseState!, cell, role);
+  const count = visibleCount(state.caseState!, cell.id, role);
   const needsLook = role === 'reader' && cell.state === 'counted' && isFlagged(state.flags.get(cell.id) ?? []);
   const thumbnail = state.thumbnails.get(cell.id);
   const show = () => {

@@ -1,12 +1,13 @@
 /** Save, take away, print; the reader's name; the research-use line. */
 import { useState } from 'react';
+import { isReadBlind, numSecondRead } from '../casework/index.ts';
 import { download } from './download.ts';
 import { RESEARCH_USE } from './words.ts';
 import { useCount } from './useCount.ts';
 
 export function SaveBar() {
   const { state, service, run } = useCount();
-  const { save, hasUnsavedWork, summary, readerName, report } = state;
+  const { caseState, save, hasUnsavedWork, summary, readerName, report } = state;
   // Boxes of another program's report lie in the archive, but no count does.
   const isStored = !hasUnsavedWork && report?.origin === 'chromosome-count';
   const hasCounts = (summary?.cellsCounted ?? 0) + (summary?.excluded ?? 0) > 0;
@@ -16,6 +17,8 @@ export function SaveBar() {
   };
   const person = service.person();
   const isChecking = person.role === 'checker';
+  // They tell what the first reader counted.
+  const mayExport = hasCounts && !(caseState && isReadBlind(caseState));
   return (
     <div className="cc-foot">
       {save.phase === 'failed' && (
@@ -27,13 +30,13 @@ export function SaveBar() {
         <button type="button" className="cc-main cc-grow" disabled={!hasCounts || save.phase === 'saving' || isStored} onClick={() => run('saveChromosomeCount')}>
           {save.phase === 'saving' ? 'Saving…' : isStored ? 'Saved to PACS' : 'Save to PACS'}
         </button>
-        <button type="button" disabled={!hasCounts} onClick={() => exported('csv')}>
+        <button type="button" disabled={!mayExport} onClick={() => exported('csv')}>
           CSV
         </button>
-        <button type="button" disabled={!hasCounts} onClick={() => exported('json')}>
+        <button type="button" disabled={!mayExport} onClick={() => exported('json')}>
           JSON
         </button>
-        <button type="button" disabled={!hasCounts} onClick={() => void service.reports.print()}>
+        <button type="button" disabled={!mayExport} onClick={() => void service.reports.print()}>
           Print
         </button>
       </div>
@@ -47,7 +50,7 @@ export function SaveBar() {
         )}
         {summary && summary.cellsCounted > 0 && (
           <p className="cc-progresstext" title={isChecking ? undefined : summary.distributionText}>
-            {isChecking ? `${summary.cellsChecked} of ${summary.cellsReviewed} checked` : `${summary.cellsReviewed} of ${summary.cells - summary.excluded} reviewed`}
+            {isChecking ? `${numSecondRead(caseState!)} of ${summary.cellsReviewed} checked` : `${summary.cellsReviewed} of ${summary.cells - summary.excluded} reviewed`}
           </p>
         )}
       </div>

@@ -1,10 +1,10 @@
 /** The cell on the image: its count in big figures, three counts, flags, and everything that is done to it. */
-import { isReviewed, typeHint } from '../casework/index.ts';
+import { isReviewed, typeHint, visibleCount } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import type { EditMode } from '../viewer/chromosomeTool.ts';
 import { CountsSideBySide } from './CountsSideBySide.tsx';
 import { Flags } from './Flags.tsx';
-import { countOfCell, EXCLUSION_WORDS, placeWords, stateWords } from './words.ts';
+import { EXCLUSION_WORDS, placeWords, stateWords } from './words.ts';
 import { useCount } from './useCount.ts';
 
 const MODES: readonly { mode: EditMode; label: string; hint: string }[] = [
@@ -31,7 +31,7 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
   const { state, service, run } = useCount();
   const { caseState, cellErrors, flags } = state;
   const { role } = service.person();
-  const count = countOfCell(caseState!, cell, role);
+  const count = visibleCount(caseState!, cell.id, role);
   const error = cellErrors.get(cell.id);
   const isExcluded = cell.state === 'excluded';
   const isReader = role === 'reader';
@@ -41,7 +41,7 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
     <section className="cc-card" aria-label={`Cell ${cell.cellNumber}`}>
       <div className="cc-row cc-small cc-tools">
         <span className="cc-grow cc-ellipsis" title={placeWords(cell)}>
-          <strong>Cell {cell.cellNumber}</strong> · {stateWords(cell)}
+          <strong>Cell {cell.cellNumber}</strong> · {stateWords(cell, role)}
           {placeWords(cell) && <span className="cc-dim"> · {placeWords(cell)}</span>}
         </span>
         {!isCompact && (

@@ -1,15 +1,15 @@
 import type { Cell } from '../casework/types.ts';
 import { stateWords } from './words.ts';
+import { useCount } from './useCount.ts';
 
-const MARKS: Readonly<Partial<Record<Cell['state'], string>>> = { reviewed: '✓', checked: '✓✓' };
-
-/** The state of a cell; what is signed is seen from afar. */
+/** The state of a cell for whoever is reading; what this person has signed is seen from afar. */
 export function StateWords({ cell }: { cell: Cell }) {
-  const mark = MARKS[cell.state];
+  const { role } = useCount().service.person();
+  const mark = cell.state === 'checked' ? '✓✓' : cell.state === 'reviewed' && role === 'reader' ? '✓' : '';
   return (
     <span className={mark ? 'cc-done' : undefined}>
       {mark && <span aria-hidden="true">{mark} </span>}
-      {stateWords(cell)}
+      {stateWords(cell, role)}
     </span>
   );
 }

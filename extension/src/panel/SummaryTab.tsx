@@ -1,6 +1,6 @@
 /** The case: distribution, modal number, what mosaicism is excluded, what to do next; and the second reader. */
 import { useState } from 'react';
-import { agreementFigures, exportSiteStatistics, siteStatistics } from '../casework/index.ts';
+import { agreementFigures, exportSiteStatistics, isReadBlind, numSecondRead, siteStatistics } from '../casework/index.ts';
 import type { ReaderDifference } from '../casework/types.ts';
 import { dateOf } from '../viewer/storedReports.ts';
 import { download } from './download.ts';
@@ -11,8 +11,16 @@ const percent = (fraction: number | null): string => (fraction === null ? '–' 
 
 export function SummaryTab() {
   const { state } = useCount();
-  const { summary } = state;
-  if (!summary) return null;
+  const { summary, caseState } = state;
+  if (!summary || !caseState) return null;
+  if (isReadBlind(caseState)) {
+    return (
+      <>
+        <SecondReader />
+        <p className="cc-section cc-dim">The summary of the case is hidden until the blind reading ends.</p>
+      </>
+    );
+  }
   const { mosaicism } = summary;
   return (
     <>
@@ -170,15 +178,18 @@ function Distribution({ distribution }: { distribution: ReadonlyMap<number, numb
   );
 }
 
-const OUTCOME_WORDS = { agreed: 'agreed', differs: 'not decided', readerKept: 'reader’s kept', checkerTaken: 'checker’s taken' } as const;
+const OUTCOME_WORDS = { agreed: 'agreed', differs: 'open', readerKept: 'reader’s kept', checkerTaken: 'checker’s taken' } as const;
 
 function SecondReader() {
   const { state, service } = useCount();
-  const { caseState, readerName } = state;
-  const [name, setName] = useState('');
+  const { caseState, readerName, summary } = state;
   const secondRead = caseState?.secondRead;
+  // Whoever left cells undecided may come back to them.
+  const [name, setName] = useState(secondRead?.by.name ?? '');
   const isOpen = secondRead && !secondRead.endedAt;
   const needsAnother = Boolean(caseState?.preset.requireSecondPerson) && name.trim() !== '' && name.trim() === readerName;
+  const hasReviewed = (summary?.cellsReviewed ?? 0) > 0;
+  const mayStart = name.trim() !== '' && !needsAnother && hasReviewed;
   const agreement = secondRead ? agreementFigures(caseState!) : null;
   return (
     <div className="cc-section">
@@ -186,7 +197,8 @@ function SecondReader() {
       {isOpen ? (
         <>
           <p>
-            {secondRead.by.name} is checking ({secondRead.mode === 'blind' ? 'blind: the first counts are hidden' : 'open: begins with the first boxes'}).
+            {secondRead.by.name} is checking ({secondRead.mode === 'blind' ? 'blind: the first counts are hidden' : 'open: begins with the first boxes'}): {numSecondRead(caseState)} of{' '}
+            {plural(summary!.cellsReviewed, 'reviewed cell')} done.
           </p>
           <div>
             <button type="button" onClick={() => service.signing.endSecondRead()}>
@@ -201,12 +213,13 @@ function SecondReader() {
             Name of the second reader
             <input type="text" style={{ width: '100%' }} value={name} onChange={event => setName(event.target.value)} />
           </label>
+          {!hasReviewed && <p className="cc-dim">No cell is reviewed yet: there is nothing to check.</p>}
           {needsAnother && <p className="cc-errortext">A second person has to check: this is the first reader’s name.</p>}
           <div className="cc-row">
-            <button type="button" disabled={!name.trim() || needsAnother} onClick={() => service.signing.startSecondRead('blind', name.trim())}>
+            <button type="button" disabled={!mayStart} onClick={() => service.signing.startSecondRead('blind', name.trim())}>
               Start blind
             </button>
-            <button type="button" disabled={!name.trim() || needsAnother} onClick={() => service.signing.startSecondRead('open', name.trim())}>
+            <button type="button" disabled={!mayStart} onClick={() => service.signing.startSecondRead('open', name.trim())}>
               Start open
             </button>
           </div>
@@ -220,8 +233,12 @@ function SecondReader() {
           <dd>{percent(agreement.percentAgreement)}</dd>
           <dt>Cohen’s kappa</dt>
           <dd>{agreement.kappa === null ? '–' : agreement.kappa.toFixed(2)}</dd>
-          <dt>Mean difference</dt>
+          <dt>Mean difference, checker − reader</dt>
           <dd>{agreement.meanDifference === null ? '–' : agreement.meanDifference.toFixed(2)}</dd>
+          <dt>Boxes of both / reader alone / checker alone</dt>
+          <dd>
+            {agreement.boxesMatched} / {agreement.boxesOnlyReader} / {agreement.boxesOnlyChecker}
+          </dd>
         </dl>
       )}
       {agreement?.differences.map(difference => (
@@ -235,6 +252,7 @@ function SecondReader() {
 function Difference({ difference, isOpen }: { difference: ReaderDifference; isOpen: boolean }) {
   const { service } = useCount();
   const { cellId, cellNumber, readerCount, checkerCount, onlyReader, onlyChecker, outcome } = difference;
+  const hasBoxes = onlyReader.length + onlyChecker.length > 0;
   return (
     <div className="cc-difference">
       <div className="cc-row cc-spread">
@@ -246,18 +264,21 @@ function Difference({ difference, isOpen }: { difference: ReaderDifference; isOp
             <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'reader' })}>
               Reader’s
             </button>
-            <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'checker' })}>
-              Checker’s
-            </button>
+            {hasBoxes && (
+              <button type="button" onClick={() => service.act({ type: 'resolveCell', cellId, take: 'checker' })}>
+                Checker’s
+              </button>
+            )}
           </span>
         ) : (
           <span className="cc-dim cc-small">{OUTCOME_WORDS[outcome]}</span>
         )}
       </div>
       <p className="cc-small cc-dim">
-        {onlyReader.length + onlyChecker.length
+        {hasBoxes
           ? `${plural(onlyReader.length, 'box', 'boxes')} only of the reader, ${onlyChecker.length} only of the checker: marked on the image.`
-          : 'The checker typed a count without boxes.'}
+          : `The checker typed ${checkerCount} without boxes: where that is right, end the second reading and correct the boxes.`}
+        {outcome === 'differs' && !isOpen && ' Not decided: the second reader decides, in a second reading.'}
       </p>
     </div>
   );

@@ -1,6 +1,5 @@
 /** The panel's words for what the case names by code. */
-import { visibleChromosomes } from '../casework/index.ts';
-import type { CaseState, Cell, CellStatus, ExclusionReason, Role } from '../casework/types.ts';
+import type { Cell, CellStatus, ExclusionReason, Role } from '../casework/types.ts';
 
 export const RESEARCH_USE = 'For Research Use Only. Not for use in diagnostic procedures.';
 
@@ -12,23 +11,25 @@ const STATE_WORDS: Readonly<Record<CellStatus, string>> = {
   excluded: 'Excluded',
 };
 
-/** A cell that a person has changed, or that no run has counted, is no longer the AI's alone. */
-export function stateWords({ state, aiRun, chromosomes }: Cell): string {
+/** For a reader; a cell that a person has changed, or that no run has counted, is no longer the AI's alone. */
+function readersStateWords({ state, aiRun, chromosomes }: Cell): string {
   const isEdited = state === 'counted' && (!aiRun || chromosomes.some(({ status }) => status !== 'ai'));
   return isEdited ? 'Being reviewed' : STATE_WORDS[state];
 }
+
+/** For the second reader, to whom a reviewed cell is one that waits. */
+function checkersStateWords({ state, secondRead }: Cell): string {
+  if (state === 'reviewed') return secondRead?.outcome === 'differs' ? 'Differs from the reader' : 'To be checked';
+  return state === 'checked' || state === 'excluded' ? STATE_WORDS[state] : 'Not reviewed yet';
+}
+
+export const stateWords = (cell: Cell, role: Role): string => (role === 'checker' ? checkersStateWords(cell) : readersStateWords(cell));
 
 /** Slide, culture and coordinates in one line; empty where nothing is known. */
 export function placeWords({ slide, culture, colony, coordinates }: Cell): string {
   const { x, y, text } = coordinates ?? {};
   const position = text ?? [x !== undefined && `x ${x}`, y !== undefined && `y ${y}`].filter(Boolean).join(' ');
   return [slide, culture, colony, position].filter(Boolean).join(' · ');
-}
-
-/** The count that a person with this role sees; null where there is none. */
-export function countOfCell(caseState: CaseState, cell: Cell, role: Role): number | null {
-  if (cell.state === 'notCounted' || cell.state === 'excluded') return null;
-  return visibleChromosomes(caseState, cell.id, role).filter(({ status }) => status !== 'removed').length;
 }
 
 export const EXCLUSION_WORDS: Readonly<Record<ExclusionReason, string>> = {

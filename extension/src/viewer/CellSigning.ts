@@ -70,6 +70,8 @@ export class CellSigning {
     try {
       const by: Person = { name: checkerName, role: 'checker' };
       this.#openCase.set(applyAction(state, { type: 'startSecondRead', mode, by, at: now() }), 'Second reading started.');
+      const { shownCellId } = this.#context.store.state;
+      if (!shownCellId || !isToBeChecked(this.#openCase.cell(shownCellId))) this.#navigation.showNextOpen('unchecked');
     } catch (error) {
       this.#context.notify('warning', 'Not done', messageOf(error));
     }

@@ -26,5 +26,5 @@ export const MARK_STYLES = {
   proposed: { color: '#B37400', lineWidth: 2.5, lineDash: '4,2', label: 'Proposed' },
   pointed: { color: '#C2185B', lineWidth: 2.5, lineDash: '2,2', label: 'Look here' },
   onlyReader: { color: '#0072B2', lineWidth: 3, lineDash: '12,4', label: 'Reader only' },
-  onlyChecker: { color: '#D55E00', lineWidth: 3, lineDash: '3,3', label: 'Checker only' },
+  onlyChecker: { color: '#8E44AD', lineWidth: 3, lineDash: '3,3', label: 'Checker only' },
 } as const satisfies Record<string, BoxStyle>;

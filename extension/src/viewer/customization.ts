@@ -1,6 +1,6 @@
 /** What the mode changes in the host while it is open: keys and the count on the image. */
 import { createElement } from 'react';
-import { visibleChromosomes } from '../casework/index.ts';
+import { visibleCount } from '../casework/index.ts';
 import type { ChromosomeCountService } from './ChromosomeCountService.ts';
 import type { HostParams } from './hostTypes.ts';
 import { stockReportCustomizations } from './stockReports.ts';
@@ -92,8 +92,9 @@ function showCount(element: HTMLElement, service: ChromosomeCountService, imageI
       return;
     }
     element.hidden = false;
-    const count = visibleChromosomes(caseState, cell.id, service.person().role).filter(({ status }) => status !== 'removed').length;
-    element.textContent = cell.state === 'excluded' ? `Cell ${cell.cellNumber}: excluded` : `Cell ${cell.cellNumber}: ${count} ${count === 1 ? 'chromosome' : 'chromosomes'}`;
+    const count = visibleCount(caseState, cell.id, service.person().role);
+    const words = cell.state === 'excluded' ? 'excluded' : count === null ? 'not counted yet' : `${count} ${count === 1 ? 'chromosome' : 'chromosomes'}`;
+    element.textContent = `Cell ${cell.cellNumber}: ${words}`;
   };
   write();
   if (subscribed.has(element)) return;
