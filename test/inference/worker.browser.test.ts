@@ -200,6 +200,8 @@ inBrowser('the detector in Chromium', () => {
     expect((await ready()).error).toMatchObject({ code: 'modelMissing' });
     site.intercept = refuse('ort.wasm.min.mjs', 404);
     expect((await ready()).error).toMatchObject({ code: 'runtimeUnavailable', message: expect.stringContaining('ort.wasm.min.mjs') });
+    site.intercept = refuse('ort-wasm-simd-threaded.wasm', 404);
+    expect((await ready()).error).toMatchObject({ code: 'runtimeUnavailable', message: expect.stringContaining('ort-wasm-simd-threaded.wasm') });
     site.intercept = refuse('detector.worker.mjs', 404);
     expect((await ready()).error).toMatchObject({ code: 'workerFailed', message: expect.stringContaining('detector.worker.mjs') });
   });

@@ -54,17 +54,17 @@ async function init(id: number, settings: WorkerSettings): Promise<void> {
     hardwareConcurrency: navigator.hardwareConcurrency,
   };
   const { provider: choice, numThreads, demotions } = settings;
+  // The model's bytes, the look for an adapter and the start of the runtime together take as long as the longest.
+  const loading = loadModel(settings.modelUrl, {
+    cacheModels: settings.cacheModels,
+    stallTimeoutMs: settings.stallTimeoutMs,
+    onProgress: (progress) => scope.postMessage({ type: 'progress', id, progress }),
+  });
+  // It may fail before anything waits for it.
+  loading.catch(() => undefined);
   const plan = await planProvider({ choice, numThreads, demotions }, surroundings);
   scope.postMessage({ type: 'planned', id, level: plan.level });
-  // The model's bytes and the runtime's come over the same line; together they take as long as the longer.
-  const [model, ort] = await Promise.all([
-    loadModel(settings.modelUrl, {
-      cacheModels: settings.cacheModels,
-      stallTimeoutMs: settings.stallTimeoutMs,
-      onProgress: (progress) => scope.postMessage({ type: 'progress', id, progress }),
-    }),
-    loadOrt(settings.ortUrl, plan.provider, plan.numThreads),
-  ]);
+  const [model, ort] = await Promise.all([loading, loadOrt(settings.ortUrl, plan.provider, plan.numThreads)]);
   const device = await openDevice(plan);
   const stages = await createOnnxStages(ort, model.files, sessionOptions(plan.provider, device));
   const selfTestResult = await selfTest(stages, model.manifest, model.files);

@@ -27,10 +27,14 @@ export interface OnnxStages extends Stages<OrtFeatures> {
   dispose(): Promise<void>;
 }
 
+/** The smallest ONNX model, y = Identity(x): the runtime fetches and starts its WebAssembly with the first session alone. */
+const IDENTITY_GRAPH = 'CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCAhAN';
+
 /**
- * The build of the runtime for a provider, loaded from the folder it is served in. The `.mjs` and `.wasm` stay files of
- * their own: bundled into the worker a second time, its threads hang.
+ * The build of the runtime for a provider, loaded from the folder it is served in and started, while the model is still
+ * on its way. The `.mjs` and `.wasm` stay files of their own: bundled into the worker a second time, its threads hang.
  * @param ortUrl folder with the files of ortFiles.json, absolute, ending in a slash
+ * @throws InferenceError runtimeUnavailable naming the file
  */
 export async function loadOrt(ortUrl: string, provider: ProviderName, numThreads: number): Promise<typeof Ort> {
   const isGpu = provider === 'webgpu';
@@ -44,7 +48,15 @@ export async function loadOrt(ortUrl: string, provider: ProviderName, numThreads
   }
   ort.env.logLevel = 'error';
   ort.env.wasm.numThreads = numThreads;
-  ort.env.wasm.wasmPaths = { mjs: new URL(`${binary}.mjs`, ortUrl).href, wasm: new URL(`${binary}.wasm`, ortUrl).href };
+  const wasm = new URL(`${binary}.wasm`, ortUrl).href;
+  ort.env.wasm.wasmPaths = { mjs: new URL(`${binary}.mjs`, ortUrl).href, wasm };
+  try {
+    const identity = Uint8Array.from(atob(IDENTITY_GRAPH), (character) => character.charCodeAt(0));
+    const session = await ort.InferenceSession.create(identity, sessionOptions('wasm'));
+    await session.release();
+  } catch (error) {
+    throw new InferenceError('runtimeUnavailable', `${wasm}: the runtime could not be started (${messageOf(error)})`, { cause: error });
+  }
   return ort;
 }
 
