@@ -12,9 +12,11 @@ import { BoxSync } from './BoxSync.ts';
 import { CellDetector } from './CellDetector.ts';
 import { CellNavigation } from './CellNavigation.ts';
 import { CellSigning } from './CellSigning.ts';
+import { CellThumbnails } from './CellThumbnails.ts';
 import { createChromosomeTool } from './chromosomeTool.ts';
-import { DEFAULT_SETTINGS, knownReaderName, storedPresets, storedSettings, storePreset, storeSettings, type CountSettings, type ProviderChoice } from './countSettings.ts';
+import { DEFAULT_SETTINGS, knownReaderName, mayKeepUnsavedWork, storedPresets, storedSettings, storePreset, storeSettings, type CountSettings, type ProviderChoice } from './countSettings.ts';
 import { CountStore, type CountState } from './countState.ts';
+import { watchFrameRequests } from './frameRequests.ts';
 import { cornerstoneLibraries, type HostParams } from './hostTypes.ts';
 import { OpenCase, type ReaderAction } from './OpenCase.ts';
 import { ReaderIdentity } from './ReaderIdentity.ts';
@@ -58,6 +60,8 @@ export class ChromosomeCountService {
   readonly #openCase: OpenCase;
   readonly #boxSync: BoxSync;
   readonly #opening: StudyOpening;
+  readonly #thumbnails: CellThumbnails;
+  #endFrameWatch = () => {};
   readonly detector: CellDetector;
   readonly boxes: BoxEditing;
   readonly navigation: CellNavigation;
@@ -87,10 +91,15 @@ export class ChromosomeCountService {
     this.navigation = new CellNavigation(context, openCase, () => this.runs.prepareNext());
     this.runs = new RunQueue(context, openCase, this.detector, this.navigation);
     this.signing = new CellSigning(context, openCase, this.navigation, this.reader);
-    this.work = new UnsavedWork(context, openCase);
+    this.work = new UnsavedWork(context, openCase, () => this.#countByItself());
+    this.#thumbnails = new CellThumbnails(context);
     this.reports = new ReportSaving(context, openCase, this.reader, studyInstanceUID => this.work.remove(studyInstanceUID));
     this.#opening = new StudyOpening(context, openCase, {
-      onCells: () => this.#imageShown(context.viewer!.tracking.currentImageId()),
+      onCells: () => {
+        this.#imageShown(context.viewer!.tracking.currentImageId());
+        this.runs.cellsArrived();
+        this.#thumbnails.draw();
+      },
       onReplaced: () => {
         this.runs.cancel();
         this.detector.forgetDetections();
@@ -131,7 +140,8 @@ export class ChromosomeCountService {
     const { services } = servicesManager;
     const { core, tools } = cornerstoneLibraries(extensionManager);
     forgetAnswersAboutOpening(context.host);
-    context.store.set({ ...INITIAL, phase: 'opening', settings: storedSettings(), readerName: knownReaderName(context.host) });
+    context.store.set({ ...INITIAL, phase: 'opening', settings: storedSettings(mayKeepUnsavedWork(context.host)), readerName: knownReaderName(context.host) });
+    this.#endFrameWatch = watchFrameRequests();
     mapMeasurements(services.measurementService, services, core, tools);
     const tracking = trackViewports({
       ...context.host,
@@ -162,7 +172,8 @@ export class ChromosomeCountService {
     const { viewer, images, store } = this.#context;
     if (!viewer) return;
     const { core, tools, layer, tracking, subscriptions } = viewer;
-    this.runs.cancel();
+    this.runs.forget();
+    this.#endFrameWatch();
     core.eventTarget.removeEventListener(tools.Enums.Events.TOOL_ACTIVATED, this.boxes.toolActivated);
     this.work.leave();
     for (const subscription of subscriptions) subscription.unsubscribe();
@@ -188,7 +199,11 @@ export class ChromosomeCountService {
     await this.work.offer(studyInstanceUID);
     this.reports.loadCorrections();
     const isStill = this.#context.viewer === viewer && store.state.caseState?.studyInstanceUID === studyInstanceUID;
-    if (isStill && store.state.settings.countOnOpening && !store.state.restorable) void this.runs.countAll(null);
+    if (isStill && !store.state.restorable) this.#countByItself();
+  }
+
+  #countByItself(): void {
+    if (this.getState().settings.countOnOpening) this.runs.countByItself();
   }
 
   // ---- the case ----
@@ -212,7 +227,9 @@ export class ChromosomeCountService {
 
   restoreWork(): void {
     const offered = this.work.take();
-    if (offered) this.#opening.restore(offered.caseState);
+    if (!offered) return;
+    this.#opening.restore(offered.caseState);
+    this.#countByItself();
   }
 
   // ---- settings ----
@@ -229,6 +246,11 @@ export class ChromosomeCountService {
     const isUsed = this.act({ type: 'changePreset', preset });
     if (isUsed) storePreset(preset);
     return isUsed;
+  }
+
+  /** Whether the site's policy leaves it to the reader to keep unsaved work in this browser. */
+  mayKeepUnsavedWork(): boolean {
+    return mayKeepUnsavedWork(this.#context.host);
   }
 
   changeSettings(changes: Partial<CountSettings>): void {

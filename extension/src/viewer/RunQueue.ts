@@ -5,9 +5,13 @@ import type { DetectorRun } from '../inference/DetectorClient.ts';
 import type { CellDetector, RunFacts } from './CellDetector.ts';
 import type { CellNavigation } from './CellNavigation.ts';
 import type { OpenCase, RecordedRun } from './OpenCase.ts';
+import { ReadAhead } from './readAhead.ts';
 import { drawThumbnail, readImage } from './readImage.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import { messageOf, type ServiceContext } from './serviceContext.ts';
+
+/** Decoded frames that are held beside the one that is counted; so many that a store withholds delay nothing else. */
+const READS_AT_ONCE = 3;
 
 export class RunQueue {
   readonly #context: ServiceContext;
@@ -17,6 +21,11 @@ export class RunQueue {
   #abort: AbortController | null = null;
   /** The cell that is counted before it is asked for. */
   #ahead: { readonly cellId: string; readonly ended: Promise<void>; readonly abort: AbortController } | null = null;
+
+  /** The open study is counted without being asked, the cells that arrive later too, until the reader cancels. */
+  #countsByItself = false;
+  /** Cells that it has tried so far. */
+  #triedByItself = new Set<string>();
 
   constructor(context: ServiceContext, openCase: OpenCase, detector: CellDetector, navigation: CellNavigation) {
     this.#context = context;
@@ -38,6 +47,29 @@ export class RunQueue {
     const cells = this.#openCase.state?.cells.filter(cell => cell.state !== 'excluded') ?? [];
     const open = cells.filter(cell => cell.state === 'notCounted');
     return this.countCells((open.length ? open : cells).map(cell => cell.id), by);
+  }
+
+  /** From now on, until the reader cancels, whatever has no count is counted as it comes. */
+  countByItself(): void {
+    this.#countsByItself = true;
+    this.cellsArrived();
+  }
+
+  /** There may be more cells than before. */
+  cellsArrived(): void {
+    if (!this.#countsByItself || this.#context.store.state.run || this.#openCase.person().role === 'checker') return;
+    const open = this.#openCase.state?.cells.filter(({ id, state }) => state === 'notCounted' && !this.#triedByItself.has(id)) ?? [];
+    for (const { id } of open) this.#triedByItself.add(id);
+    void this.countCells(open.map(({ id }) => id), null);
+  }
+
+  /** The study is left. */
+  forget(): void {
+    this.cancel();
+    this.#abort = null;
+    this.#ahead = null;
+    this.#countsByItself = false;
+    this.#triedByItself = new Set();
   }
 
   cancel(): void {
@@ -64,16 +96,17 @@ export class RunQueue {
     this.#abort = abort;
     const startedAtMs = performance.now();
     store.set({ run: { cellIds, numDone: 0, currentCellId: cellIds[0], startedAtMs, etaMs: null }, announcement: `Counting ${cellIds.length} cells.` });
-    // The next image is decoded while this one is counted.
-    let next = this.#read(cellIds[0], signal);
+    const reads = new ReadAhead(cellIds, READS_AT_ONCE, cellId => this.#read(cellId, signal));
+    let numDone = 0;
     let numCounted = 0;
     let failure: string | null = null;
-    for (const [i, cellId] of cellIds.entries()) {
-      const reading = next;
+    for (let read = await reads.next(); read; read = await reads.next()) {
+      if (this.#context.viewer !== viewer) return;
+      if (signal.aborted) break;
+      const { id: cellId, value: pixels } = read;
       store.set({ run: { ...store.state.run!, currentCellId: cellId } });
       try {
-        const pixels = await reading;
-        if (i + 1 < cellIds.length) next = this.#read(cellIds[i + 1], signal);
+        if (!pixels) throw read.error;
         const detection = (await this.#countedAhead(cellId)) ?? (await client.detect(pixels, { signal }));
         if (this.#context.viewer !== viewer) return;
         this.#detector.keep(cellId, detection);
@@ -88,10 +121,9 @@ export class RunQueue {
           failure = messageOf(error);
           break;
         }
-        if (i + 1 < cellIds.length) next = this.#read(cellIds[i + 1], signal);
         this.#setError(cellId, messageOf(error));
       }
-      const numDone = i + 1;
+      numDone++;
       const etaMs = ((performance.now() - startedAtMs) / numDone) * (cellIds.length - numDone);
       store.set({ run: { ...store.state.run!, numDone, etaMs } });
     }
@@ -99,7 +131,12 @@ export class RunQueue {
     const told = numCounted === 1 ? this.#openCase.countSentence(cellIds[0]) : `${numCounted} of ${cellIds.length} cells counted.`;
     const ending = failure ? `Counting stopped: ${failure}. ` : signal.aborted ? 'Cancelled. ' : '';
     store.set({ run: null, announcement: ending + told });
-    if (!signal.aborted) this.prepareNext();
+    if (signal.aborted || failure) {
+      this.#countsByItself = false;
+      return;
+    }
+    this.prepareNext();
+    this.cellsArrived();
   }
 
   /** Decodes the cell that comes next and, where the reader counts cell by cell, counts it while this one is looked at. */
@@ -107,11 +144,11 @@ export class RunQueue {
     const { viewer, store } = this.#context;
     const { client } = this.#detector;
     const cellId = this.#navigation.next('unreviewed');
-    if (!viewer || !cellId || this.#openCase.person().role === 'checker') return;
+    if (!viewer || !cellId || store.state.cellErrors.has(cellId) || this.#openCase.person().role === 'checker') return;
     const abort = new AbortController();
     const reading = this.#read(cellId, abort.signal);
     const isWanted = store.state.settings.countAhead && this.#openCase.cell(cellId).state === 'notCounted' && this.#detector.cellsWithDetection().length > 0;
-    if (!isWanted || !client || this.#ahead || store.state.run || store.state.detector.phase !== 'ready' || store.state.cellErrors.has(cellId)) return;
+    if (!isWanted || !client || this.#ahead || store.state.run || store.state.detector.phase !== 'ready') return;
     const count = async () => {
       try {
         const detection = await client.detect(await reading, { signal: abort.signal });
@@ -122,7 +159,7 @@ export class RunQueue {
         // Whoever asks for the cell gets the same answer; until then it is said in the list.
         if (this.#context.viewer === viewer && !abort.signal.aborted) this.#setError(cellId, messageOf(error));
       } finally {
-        this.#ahead = null;
+        if (this.#ahead?.abort === abort) this.#ahead = null;
       }
     };
     this.#ahead = { cellId, ended: count(), abort };

@@ -1,20 +1,21 @@
-/** From the host's display sets to an open case: cells, the stored report, unsaved work, thumbnails. */
+/** From the host's display sets to an open case: cells, the stored report, unsaved work. */
 import { applyAction, createCase } from '../casework/index.ts';
 import type { CaseState } from '../casework/types.ts';
 import { storedPresets } from './countSettings.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
-import { drawThumbnail, readImage } from './readImage.ts';
 import { ReportOpening } from './ReportOpening.ts';
-import { messageOf, now, type OpenedViewer, type ServiceContext } from './serviceContext.ts';
+import { now, type ServiceContext } from './serviceContext.ts';
 import { collectCells } from './studyCells.ts';
+
+const OTHER_STUDY = 'Another study is open beside this one; its images are not counted here: open it by itself.';
 
 interface StudyOpeningEvents {
   /** A study's report has been opened, or it has none. */
   onOpened(studyInstanceUID: string): Promise<void>;
   /** The case is about to be another one: what is under way on its cells, or was found on them, is no longer meant. */
   onReplaced(): void;
-  /** The cells are known anew: which of them the host shows is to be asked again. */
+  /** The cells are known anew, there may be more: which of them the host shows is to be asked again. */
   onCells(): void;
 }
 
@@ -23,8 +24,6 @@ export class StudyOpening {
   readonly #openCase: OpenCase;
   readonly #events: StudyOpeningEvents;
   readonly #report: ReportOpening;
-  /** The visit for which small pictures are being drawn. */
-  #drawingFor: OpenedViewer | null = null;
 
   constructor(context: ServiceContext, openCase: OpenCase, events: StudyOpeningEvents) {
     this.#context = context;
@@ -44,9 +43,14 @@ export class StudyOpening {
   refreshCells = (): void => {
     const { host, viewer, images, store } = this.#context;
     if (!viewer) return;
-    const displaySets = host.servicesManager.services.displaySetService.activeDisplaySets;
+    const { activeDisplaySets } = host.servicesManager.services.displaySetService;
+    // A case is of one study: what is opened beside it, an earlier one of the patient, is for comparison.
+    const openStudyUID = this.#openCase.state?.studyInstanceUID;
+    const ofStudy = (uid: string | undefined) => activeDisplaySets.filter(({ StudyInstanceUID }) => StudyInstanceUID === uid);
+    const displaySets = [ofStudy(openStudyUID), ofStudy(activeDisplaySets[0]?.StudyInstanceUID)].find(sets => sets.length) ?? [];
     const [dataSource] = host.extensionManager.getActiveDataSource();
-    const { cells, declined } = collectCells(displaySets, dataSource, viewer.core);
+    const { cells, declined: declinedImages } = collectCells(displaySets, dataSource, viewer.core);
+    const declined = [...declinedImages, ...(displaySets.length < activeDisplaySets.length ? [OTHER_STUDY] : [])];
     if (!cells.length) {
       if (displaySets.length) store.set({ phase: 'open', declined });
       return;
@@ -61,7 +65,6 @@ export class StudyOpening {
     if (isUntouched) this.#openCase.open(this.#emptyCase(studyInstanceUID));
     else this.#openCase.set(this.#withAllCells(before));
     this.#events.onCells();
-    void this.#drawThumbnails(viewer);
     if (isNewStudy) void this.#openStudy(studyInstanceUID);
     else void this.#report.openNewest(studyInstanceUID);
   };
@@ -92,26 +95,5 @@ export class StudyOpening {
   restore(unsaved: CaseState): void {
     this.#events.onReplaced();
     this.#openCase.openUnsaved(this.#withAllCells(unsaved), 'Your unsaved work is back.');
-  }
-
-  /** One small picture after the other, those of the series too that arrive meanwhile or later. */
-  async #drawThumbnails(viewer: OpenedViewer): Promise<void> {
-    const { images, store } = this.#context;
-    if (this.#drawingFor === viewer) return;
-    this.#drawingFor = viewer;
-    const isOpen = ({ id }: { id: string }) => !store.state.thumbnails.has(id) && !store.state.cellErrors.has(id);
-    for (let image = images.all().find(isOpen); image; image = images.all().find(isOpen)) {
-      const { id, imageId } = image;
-      try {
-        const pixels = await readImage(viewer.core, imageId);
-        if (this.#context.viewer !== viewer) return;
-        store.set({ thumbnails: new Map(store.state.thumbnails).set(id, drawThumbnail(pixels)) });
-      } catch (error) {
-        if (this.#context.viewer !== viewer) return;
-        store.set({ cellErrors: new Map(store.state.cellErrors).set(id, messageOf(error)) });
-      }
-      await new Promise(resolve => setTimeout(resolve));
-    }
-    if (this.#drawingFor === viewer) this.#drawingFor = null;
   }
 }

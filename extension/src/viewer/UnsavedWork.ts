@@ -16,9 +16,13 @@ export class UnsavedWork {
   /** The reader has been told that the browser stores nothing. */
   #isRefusalTold = false;
 
-  constructor(context: ServiceContext, openCase: OpenCase) {
+  readonly #onDiscarded: () => void;
+
+  /** @param onDiscarded the reader has turned down what was offered */
+  constructor(context: ServiceContext, openCase: OpenCase, onDiscarded: () => void) {
     this.#context = context;
     this.#openCase = openCase;
+    this.#onDiscarded = onDiscarded;
   }
 
   askBeforeLeaving = (event: BeforeUnloadEvent) => {
@@ -60,16 +64,24 @@ export class UnsavedWork {
 
   /** Offers back what an earlier session left, unless another tab has the study open and keeps its work. */
   async offer(studyInstanceUID: string): Promise<void> {
+    // Looked up while the claim is settled: a count that starts by itself waits for both.
+    const loading = this.#store.load(studyInstanceUID);
+    loading.catch(() => {});
     const isHeld = await this.#claim.take(studyInstanceUID, () => void this.#offerStored(studyInstanceUID));
-    if (isHeld) await this.#offerStored(studyInstanceUID);
+    if (isHeld) await this.#offerStored(studyInstanceUID, loading);
     else this.#tellNotKept('This study is open in another tab of this browser, which keeps its own work.');
   }
 
-  async #offerStored(studyInstanceUID: string): Promise<void> {
+  async #offerStored(studyInstanceUID: string, loading = this.#store.load(studyInstanceUID)): Promise<void> {
     const { store, viewer } = this.#context;
-    if (!store.state.settings.keepUnsavedWork) return;
+    loading.catch(() => {});
+    if (!store.state.settings.keepUnsavedWork) {
+      // Nothing is to lie here, not even what was kept before that was decided.
+      this.remove(studyInstanceUID);
+      return;
+    }
     try {
-      const stored = await this.#store.load(studyInstanceUID);
+      const stored = await loading;
       if (this.#context.viewer !== viewer || this.#openCase.state?.studyInstanceUID !== studyInstanceUID) return;
       if (stored) store.set({ restorable: stored });
       else await this.storeNow();
@@ -88,7 +100,9 @@ export class UnsavedWork {
 
   discard(): void {
     const offered = this.take();
-    if (offered) this.remove(offered.caseState.studyInstanceUID);
+    if (!offered) return;
+    this.remove(offered.caseState.studyInstanceUID);
+    this.#onDiscarded();
   }
 
   remove(studyInstanceUID: string): void {

@@ -21,7 +21,7 @@ export interface ShownCell {
 }
 
 /** Boxes that are put up between two turns of the event loop: no task of ours should hold the main thread. */
-const BOXES_PER_TASK = 60;
+const BOXES_PER_TASK = 16;
 
 const CORNERSTONE_SOURCE = { name: 'Cornerstone3DTools', version: '0.1' };
 

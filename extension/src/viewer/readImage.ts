@@ -1,6 +1,7 @@
 /** Cornerstone image → decoded pixels as the detector takes them, and the small picture of the list. */
 import { checkImageSize, toGray8 } from '../detection/grayImage.ts';
 import type { DecodedPixels, PixelData } from '../detection/grayImage.ts';
+import { endFrameRequest } from './frameRequests.ts';
 import type { Core } from './hostTypes.ts';
 
 interface CornerstoneImage {
@@ -23,7 +24,7 @@ interface PixelModule {
 export interface ReadOptions {
   /** ends the waiting, not the host's own loading */
   signal?: AbortSignal;
-  /** a store that sends nothing of the image for so long is given up; default 30 s */
+  /** a store that sends nothing of the image for so long is given up, and its request ended; default 30 s */
   silenceTimeoutMs?: number;
 }
 
@@ -79,6 +80,7 @@ function loadImage(core: Core, imageId: string, silenceTimeoutMs: number, signal
         // Else the host would hand the same silent request to whoever asks again.
         if (core.cache.getImageLoadObject(imageId)) core.cache.removeImageLoadObject(imageId, { force: true });
         fail(new Error(`The image could not be read: the image store gave no sign for ${silenceTimeoutMs / 1000} s`));
+        endFrameRequest(imageId);
       }, silenceTimeoutMs);
     };
     const onProgress = (event: Event) => {
@@ -106,6 +108,7 @@ function describeLoadFailure(cause: unknown): string {
   const error = (cause as { error?: unknown })?.error ?? cause;
   const status = (error as { request?: { status?: number }; status?: number })?.request?.status ?? (error as { status?: number })?.status;
   if (status) return `the image store answered ${status}`;
+  if (status === 0) return 'the image store gave no sign';
   const message = error instanceof Error ? error.message : typeof error === 'string' ? error : '';
   return message || 'the image store gave no reason';
 }

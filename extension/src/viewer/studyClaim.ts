@@ -1,4 +1,6 @@
 /** Which tab of this browser keeps the unsaved work of a study: two that did would overwrite each other's. */
+import { claimAmongTabs } from './tabClaim.ts';
+
 export class StudyClaim {
   #isHeld = false;
   #leave: AbortController | null = null;
@@ -16,9 +18,15 @@ export class StudyClaim {
     const leave = new AbortController();
     this.#leave = leave;
     const { signal } = leave;
-    // A page without https has no locks: there each tab keeps the work, and the last one to change it wins.
-    if (!navigator.locks) return (this.#isHeld = true);
     const name = `chromosome-count:${studyInstanceUID}`;
+    if (!navigator.locks) {
+      const takeOver = () => {
+        this.#isHeld = true;
+        onTurn();
+      };
+      const isHeld = await claimAmongTabs(name, { signal, onTurn: takeOver });
+      return !signal.aborted && (this.#isHeld = isHeld);
+    }
     const left = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()));
     this.#isHeld = await new Promise<boolean>(resolve => {
       const hold = (lock: unknown) => {
