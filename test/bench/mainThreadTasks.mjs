@@ -10,7 +10,10 @@ const PROFILE_CATEGORY = 'disabled-by-default-v8.cpu_profiler';
 
 export const TRACE_CATEGORIES = [TASK_CATEGORY, PROFILE_CATEGORY, 'devtools.timeline'];
 
-/** @typedef {{ startMs: number, wallMs: number, cpuMs: number, pluginMs: number, hottest: string }} Task */
+/**
+ * @typedef {{ startMs: number, wallMs: number, cpuMs: number, pluginMs: number | null, hottest: string, pluginHottest: string }} Task
+ *   pluginMs null: the browser recorded no profile, so nothing is known of whose it was
+ */
 
 /**
  * @param {Buffer} trace as Playwright's stopTracing returns it
@@ -37,10 +40,10 @@ function mainThread(events) {
   return busiest.thread;
 }
 
-/** @returns {{ ts: number, us: number, isPlugin: boolean, isIdle: boolean, name: string }[]} in the order of time */
+/** @returns {{ ts: number, us: number, isPlugin: boolean, isIdle: boolean, name: string, pluginName: string }[] | null} in the order of time; null without a profile */
 function profileSamples(events, thread, pluginPath) {
   const start = events.find(event => event.name === 'Profile' && isOf(event, thread));
-  if (!start) throw new Error('The trace has no processor profile of the main thread');
+  if (!start) return null;
   const nodes = new Map();
   const samples = [];
   let ts = start.args.data.startTime;
@@ -48,25 +51,37 @@ function profileSamples(events, thread, pluginPath) {
     if (name !== 'ProfileChunk' || id !== start.id || pid !== start.pid) continue;
     const { cpuProfile = {}, timeDeltas = [] } = args.data;
     for (const { id: nodeId, parent, callFrame } of cpuProfile.nodes ?? []) {
-      const isPlugin = Boolean(callFrame.url?.includes(pluginPath) || nodes.get(parent)?.isPlugin);
-      const where = callFrame.url ? ` (${callFrame.url.split('/').at(-1)})` : '';
-      nodes.set(nodeId, { isPlugin, name: `${callFrame.functionName || 'anonymous'}${where}` });
+      const isOwn = Boolean(callFrame.url?.includes(pluginPath));
+      const caller = nodes.get(parent);
+      const where = callFrame.url ? ` (${callFrame.url.split('/').at(-1)}:${callFrame.lineNumber + 1}:${callFrame.columnNumber + 1})` : '';
+      const name = `${callFrame.functionName || 'anonymous'}${where}`;
+      nodes.set(nodeId, { isPlugin: isOwn || Boolean(caller?.isPlugin), name, pluginName: isOwn ? name : (caller?.pluginName ?? '') });
     }
     (cpuProfile.samples ?? []).forEach((nodeId, i) => {
       ts += timeDeltas[i];
-      const { isPlugin, name: frame } = nodes.get(nodeId);
-      samples.push({ ts, us: timeDeltas[i], isPlugin, isIdle: frame === '(idle)', name: frame });
+      const { isPlugin, name: frame, pluginName } = nodes.get(nodeId);
+      samples.push({ ts, us: timeDeltas[i], isPlugin, isIdle: frame === '(idle)', name: frame, pluginName });
     });
   }
   return samples;
 }
 
 function describe(ts, dur, tdur, samples) {
+  const times = { startMs: ts / 1000, wallMs: dur / 1000, cpuMs: tdur / 1000 };
+  if (!samples) return { ...times, pluginMs: null, hottest: 'not recorded', pluginHottest: '' };
   const within = samples.filter(sample => sample.ts >= ts && sample.ts < ts + dur && !sample.isIdle);
+  const ours = within.filter(({ isPlugin }) => isPlugin);
   const sum = list => list.reduce((total, { us }) => total + us, 0);
-  const byName = new Map();
-  for (const { name, us } of within) byName.set(name, (byName.get(name) ?? 0) + us);
-  const [hottest] = [...byName].sort((a, b) => b[1] - a[1]);
-  const share = within.length ? sum(within.filter(({ isPlugin }) => isPlugin)) / sum(within) : 0;
-  return { startMs: ts / 1000, wallMs: dur / 1000, cpuMs: tdur / 1000, pluginMs: (share * tdur) / 1000, hottest: hottest?.[0] ?? 'native code' };
+  const hottest = (list, nameOf) => {
+    const byName = new Map();
+    for (const sample of list) byName.set(nameOf(sample), (byName.get(nameOf(sample)) ?? 0) + sample.us);
+    return [...byName].sort((a, b) => b[1] - a[1])[0]?.[0];
+  };
+  const share = within.length ? sum(ours) / sum(within) : 0;
+  return {
+    ...times,
+    pluginMs: (share * tdur) / 1000,
+    hottest: hottest(within, ({ name }) => name) ?? 'native code',
+    pluginHottest: hottest(ours, ({ pluginName }) => pluginName) ?? '',
+  };
 }
