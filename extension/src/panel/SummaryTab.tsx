@@ -2,6 +2,7 @@
 import { useState } from 'react';
 import { agreementFigures, exportSiteStatistics, isReadBlind, numSecondRead, siteStatistics } from '../casework/index.ts';
 import type { ReaderDifference } from '../casework/types.ts';
+import { worklistTextOfSeries, type ReportDocument } from '../report/index.ts';
 import { dateOf } from '../viewer/storedReports.ts';
 import { download } from './download.ts';
 import { plural } from './words.ts';
@@ -61,6 +62,7 @@ export function SummaryTab() {
           <dt>Modal number</dt>
           <dd>{summary.modalNumber ?? '–'}</dd>
         </dl>
+        <CaseRow />
       </div>
       <div className="cc-section">
         <h3>Mosaicism excluded at {Math.round(mosaicism.confidence * 100)} % confidence</h3>
@@ -95,20 +97,38 @@ function StoredReports() {
   const { report } = useCount().state;
   if (!report) return null;
   const reports = [report.document, ...report.others];
+  const describe = ({ seriesDescription, authors, manufacturer }: ReportDocument) =>
+    [worklistTextOfSeries(seriesDescription) ?? seriesDescription, authors.join(', ') || manufacturer].filter(Boolean).join(' · ');
   return (
     <div className="cc-section">
       <h3>Stored in this study</h3>
       <ul>
         {reports.map((document, i) => (
           <li key={document.sopInstanceUID} className="cc-row cc-spread">
-            <span>{dateOf(document)}</span>
-            <span className="cc-dim cc-ellipsis">
-              {document.authors.join(', ')}
-              {i === 0 ? ' · open' : ''}
+            <span style={{ flex: 'none' }}>{dateOf(document)}</span>
+            <span className="cc-dim cc-ellipsis" title={describe(document)}>
+              {i === 0 ? 'open · ' : ''}
+              {describe(document)}
             </span>
           </li>
         ))}
       </ul>
+    </div>
+  );
+}
+
+/** For a table with one row a case; the cells are in the CSV at the foot of the panel. */
+function CaseRow() {
+  const { service } = useCount();
+  const exported = () => {
+    const content = service.reports.exportCase('caseCsv');
+    if (content) download('chromosome-count-case.csv', content, 'text/csv');
+  };
+  return (
+    <div>
+      <button type="button" onClick={exported}>
+        Case as CSV, one row
+      </button>
     </div>
   );
 }

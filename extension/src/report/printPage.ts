@@ -68,6 +68,12 @@ const STATE_WORDS: Readonly<Record<Cell['state'], string>> = {
   excluded: 'excluded',
 };
 
+const SUPPRESSION_WORDS: Readonly<Record<NonNullable<Cell['aiRun']>['method'], string>> = {
+  eg: 'Embedding-Guided NMS',
+  soft: 'Soft-NMS',
+  hard: 'NMS',
+};
+
 const REASON_WORDS: Readonly<Record<NonNullable<Cell['exclusion']>['reason'], string>> = {
   overlap: 'overlapping chromosomes',
   incomplete: 'incomplete metaphase',
@@ -146,7 +152,7 @@ function models(cells: readonly Cell[]): string {
   const runs = new Set<string>();
   for (const { aiRun } of cells) {
     if (aiRun) {
-      runs.add(`${aiRun.modelId} ${aiRun.modelVersion} (SHA-256 ${aiRun.modelSha256.slice(0, 12)}…), ${aiRun.method} suppression, score threshold ${aiRun.scoreThreshold}`);
+      runs.add(`${aiRun.modelId} ${aiRun.modelVersion} (SHA-256 ${aiRun.modelSha256.slice(0, 12)}…), ${SUPPRESSION_WORDS[aiRun.method]}, score threshold ${aiRun.scoreThreshold}`);
     }
   }
   return [...runs].join('; ') || 'none';

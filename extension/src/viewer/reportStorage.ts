@@ -9,6 +9,9 @@ import type { HostParams, Instance } from './hostTypes.ts';
 
 declare const __PLUGIN_VERSION__: string;
 
+/** Of the built plugin. */
+export const pluginVersion = (): string => __PLUGIN_VERSION__;
+
 /** Manufacturer of what this plugin stores. */
 export const MANUFACTURER = 'Chromosome count';
 
@@ -39,7 +42,7 @@ const device = (): ObserverDevice => ({
   manufacturer: MANUFACTURER,
   modelName: 'OHIF plugin',
   serialNumber: '1',
-  softwareVersion: __PLUGIN_VERSION__,
+  softwareVersion: pluginVersion(),
 });
 
 /** A file that is ready to be sent, and may be sent again: the archive tells the second try by its UID. */
