@@ -225,4 +225,87 @@ inBrowser('states of the panel', () => {
     await page.waitForFunction(() => document.querySelector<HTMLInputElement>('#cc-threshold')!.value !== '0.95');
     await page.close();
   });
+
+  test('the question for the name, the offer of unsaved work and a refused number are clean; what is offered comes back or goes for good', async () => {
+    const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 } });
+    page = await openReview(site, { name: '', context });
+    await recordRun(page, 0, FAR);
+    await showCell(page, 0);
+    await page.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();
+    const question = page.getByRole('dialog', { name: 'Who is reading?' });
+    await question.getByLabel('Your name').waitFor();
+    await expectClean('question for the name');
+    await question.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.getByLabel('Cells to count').fill('0');
+    await page.getByLabel('Cells to count').press('Enter');
+    await page.getByRole('alert').getByText('Cells to count: expected a whole number from 1 to 1000, got 0').waitFor();
+    await expectClean('refused number');
+
+    // A closed tab: the page goes without being asked, and another one of the same profile opens the study.
+    const reopened = async (decision: 'Restore' | 'Discard') => {
+      await page.waitForFunction(async study => {
+        const opening = indexedDB.open('chromosome-count');
+        const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
+        if (!database.objectStoreNames.contains('unsaved-work')) return false;
+        const asked = database.transaction('unsaved-work').objectStore('unsaved-work').get(study);
+        const kept = await new Promise<{ caseState: { log: unknown[] } } | undefined>(resolve => (asked.onsuccess = () => resolve(asked.result)));
+        database.close();
+        return kept?.caseState.log.length === window.services.chromosomeCountService.getState().caseState!.log.length;
+      }, await studyOf(site.url, 'SYNTHETIC-1'));
+      await page.close();
+      page = await openReview(site, { name: '', context });
+      const offer = page.getByRole('region', { name: 'Unsaved work' });
+      await offer.getByText('1 cell counted.').waitFor();
+      await expectClean('offer of unsaved work');
+      await offer.getByRole('button', { name: decision }).click();
+      await offer.waitFor({ state: 'detached' });
+    };
+    await reopened('Restore');
+    await showCell(page, 0);
+    await untilShownCountIs(page, 4);
+    await reopened('Discard');
+    expect((await cellFacts(page, 0)).state).toBe('notCounted');
+    await page.close();
+    page = await openReview(site, { name: '', context });
+    expect(await page.getByRole('region', { name: 'Unsaved work' }).count()).toBe(0);
+    await page.close();
+  });
+
+  test('where the site’s policy is off, no work is kept, none is offered, what lay there is gone, and nobody can switch it on', async () => {
+    const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 } });
+    const numKept = () =>
+      page.evaluate(async () => {
+        const opening = indexedDB.open('chromosome-count');
+        const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
+        const keys = database.objectStoreNames.contains('unsaved-work') ? database.transaction('unsaved-work').objectStore('unsaved-work').count() : null;
+        const count = keys ? await new Promise<number>(resolve => (keys.onsuccess = () => resolve(keys.result))) : 0;
+        database.close();
+        return count;
+      });
+    const untilKept = async (count: number) => {
+      while ((await numKept()) !== count) await page.evaluate(() => new Promise(requestAnimationFrame));
+    };
+    page = await openReview(site, { context });
+    await recordRun(page, 0, FAR);
+    await untilKept(1);
+    await page.close();
+    await context.route('**/app-config.js', async route => {
+      const answer = await route.fetch();
+      const policy = "customizationService: { 'chromosomeCount.keepUnsavedWork': { $set: false } }";
+      await route.fulfill({ response: answer, body: (await answer.text()).replace('customizationService: {}', policy) });
+    });
+    page = await openReview(site, { context });
+    await untilKept(0);
+    expect(await page.evaluate(() => window.services.chromosomeCountService.getState().restorable)).toBeNull();
+    await recordRun(page, 0, FAR);
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.getByText('Keeping unsaved work is switched off by this site').waitFor();
+    expect(await page.getByLabel('Keep unsaved work in this browser').isDisabled()).toBe(true);
+    await expectClean('settings under the policy');
+    // What would have been kept is kept within half a second of the last change; leaving the mode would keep it at once.
+    await page.evaluate(() => window.services.chromosomeCountService.leave());
+    expect(await numKept()).toBe(0);
+    await page.close();
+  });
 });

@@ -25,6 +25,12 @@ test('settings of an older version keep what they had, and new ones get their de
   expect(storedSettings()).toEqual({ ...DEFAULT_SETTINGS, showNumbers: true });
 });
 
+test('a site that keeps no unsaved work overrules the browser’s setting', () => {
+  useStorage({ 'chromosome-count.settings': '{"keepUnsavedWork":true}' });
+  expect(storedSettings(true).keepUnsavedWork).toBe(true);
+  expect(storedSettings(false).keepUnsavedWork).toBe(false);
+});
+
 test.each(['chromosome-count.settings', 'chromosome-count.presets'])('a damaged %s leaves the defaults', key => {
   useStorage({ [key]: '{"broken' });
   expect(storedSettings()).toEqual(DEFAULT_SETTINGS);

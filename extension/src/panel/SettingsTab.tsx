@@ -134,9 +134,10 @@ function Detector() {
         Count the next cell while you look at this one
       </label>
       <label className="cc-check">
-        <input type="checkbox" checked={settings.keepUnsavedWork} onChange={() => service.changeSettings({ keepUnsavedWork: !settings.keepUnsavedWork })} />
+        <input type="checkbox" checked={settings.keepUnsavedWork} disabled={!service.mayKeepUnsavedWork()} onChange={() => service.changeSettings({ keepUnsavedWork: !settings.keepUnsavedWork })} />
         Keep unsaved work in this browser (no images)
       </label>
+      {!service.mayKeepUnsavedWork() && <p className="cc-dim cc-small">Keeping unsaved work is switched off by this site: save to the PACS before you leave.</p>}
     </div>
   );
 }

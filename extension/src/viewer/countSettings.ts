@@ -46,12 +46,25 @@ function writeStored(key: string, value: string): void {
   }
 }
 
-export function storedSettings(): CountSettings {
+/**
+ * A site's policy, in its app-config.js:
+ * `customizationService: { 'chromosomeCount.keepUnsavedWork': { $set: false } }`. Then no reader can switch it on.
+ */
+const KEEP_POLICY = 'chromosomeCount.keepUnsavedWork';
+
+export const mayKeepUnsavedWork = ({ servicesManager }: HostParams): boolean =>
+  servicesManager.services.customizationService.getCustomization(KEEP_POLICY) !== false;
+
+/** @param mayKeep the site's policy on keeping unsaved work, which a setting of this browser cannot overrule */
+export function storedSettings(mayKeep = true): CountSettings {
+  let stored: Partial<CountSettings> = {};
   try {
-    return { ...DEFAULT_SETTINGS, ...(JSON.parse(readStored(SETTINGS_KEY) ?? '{}') as Partial<CountSettings>) };
+    stored = JSON.parse(readStored(SETTINGS_KEY) ?? '{}') as Partial<CountSettings>;
   } catch {
-    return DEFAULT_SETTINGS;
+    // Of another version of the plugin, or damaged: the defaults hold.
   }
+  const settings = { ...DEFAULT_SETTINGS, ...stored };
+  return { ...settings, keepUnsavedWork: settings.keepUnsavedWork && mayKeep };
 }
 
 export const storeSettings = (settings: CountSettings): void => writeStored(SETTINGS_KEY, JSON.stringify(settings));
