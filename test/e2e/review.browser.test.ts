@@ -341,6 +341,24 @@ inBrowser('review in the stock viewer', () => {
     await page.getByLabel('Order of the cells').selectOption('cellNumber');
   });
 
+  test('a cell of 45 with sure types hints at the missing one, and never at a karyotype; with 46, or unsure, it says nothing', async () => {
+    const autosomes = ['A1', 'A2', 'A3', 'B4', 'B5', 'C6', 'C7', 'C8', 'C9', 'C10', 'C11', 'C12', 'D13', 'D14', 'D15', 'E16', 'E17', 'E18', 'F19', 'F20', 'G21', 'G22'];
+    const types = [...autosomes, ...autosomes, 'X', 'Y'];
+    const boxes = types.map((_, i): Box => [10 + 60 * (i % 10), 10 + 100 * Math.floor(i / 10), 50 + 60 * (i % 10), 90 + 100 * Math.floor(i / 10)]);
+    const missing = types.indexOf('G21');
+    const without = <T>(list: readonly T[]) => list.filter((_, i) => i !== missing);
+    const hint = page.locator('.cc-card').getByText('Hint to verify');
+    await recordRun(page, 9, without(boxes), without(types));
+    await showCell(page, 9);
+    await page.locator('.cc-card').getByText('Hint to verify: G21 missing?').waitFor();
+    await recordRun(page, 9, boxes, types);
+    await untilShownCountIs(page, 46);
+    expect(await hint.count()).toBe(0);
+    await recordRun(page, 9, without(boxes));
+    await untilShownCountIs(page, 45);
+    expect(await hint.count()).toBe(0);
+  });
+
   test('the gallery shows every cell with count and state, and leads to it', async () => {
     await page.keyboard.press('o');
     const dialog = page.getByRole('dialog', { name: 'All cells' });

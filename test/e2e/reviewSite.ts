@@ -40,20 +40,23 @@ export async function openReview(site: ViewerSite, { name = 'Ada Byron', context
 
 let serial = 0;
 
-/** Records a run on a cell as the reader's own, as if the model had found these boxes; the id of the cell comes back. */
-export function recordRun(page: Page, cellIndex: number, boxes: readonly Box[]): Promise<string> {
+/**
+ * Records a run on a cell as the reader's own, as if the model had found these boxes; the id of the cell comes back.
+ * @param types the type of each box, as sure as a model can be
+ */
+export function recordRun(page: Page, cellIndex: number, boxes: readonly Box[], types?: readonly string[]): Promise<string> {
   serial += 1;
   return page.evaluate(
-    ([index, found, n]) => {
+    ([index, found, n, names]) => {
       const service = window.services.chromosomeCountService;
       const { detector, method, scoreThreshold, caseState } = service.getState();
       const { modelId, modelVersion, modelSha256, provider } = detector.info!;
       const { id } = caseState!.cells[index];
-      const detections = found.map((box, i) => ({ id: `2.25.9${n}${String(i).padStart(4, '0')}`, box, score: 0.99 }));
+      const detections = found.map((box, i) => ({ id: `2.25.9${n}${String(i).padStart(4, '0')}`, box, score: 0.99, ...(names && { type: { name: names[i], probability: 0.98 } }) }));
       service.act({ type: 'recordAiRun', cellId: id, run: { modelId, modelVersion, modelSha256, provider, method, scoreThreshold }, detections });
       return id;
     },
-    [cellIndex, boxes, serial] as const,
+    [cellIndex, boxes, serial, types] as const,
   );
 }
 
