@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { proxyHandler } from './proxy.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const leastNode = 20;
@@ -64,16 +65,29 @@ function checkPort(port) {
   });
 }
 
+/** What a person should know of a PACS before the first study: null when its study query answers. */
+export async function describePacs(siteUrl, timeoutMs = 10_000) {
+  try {
+    const { ok, status } = await fetch(`${siteUrl}/dicomweb/studies?limit=1`, { headers: { accept: 'application/dicom+json' }, signal: AbortSignal.timeout(timeoutMs) });
+    if (ok) return null;
+    const cause = { 401: 'it wants a user and a password: PACS=https://user:password@…', 403: 'this user may not query it', 404: 'is this its DICOMweb root?', 502: 'it cannot be reached' }[status];
+    return `The PACS does not list studies (${status}${cause ? `, ${cause}` : ''}). The study list stays empty until it does.`;
+  } catch {
+    return `The PACS has not answered for ${timeoutMs / 1000} s. The study list stays empty until it does.`;
+  }
+}
+
 async function start() {
   checkNode();
   const port = portFrom(process.env.PORT);
+  const pacs = process.env.PACS || undefined;
   try {
+    if (pacs) proxyHandler(pacs, { prefix: '/dicomweb' });
     if (port) await checkPort(port);
     installPackages();
     const { fetchViewer } = await import('./fetchViewer.mjs');
     const { cacheDir, startServer } = await import('./server.mjs');
     const { build } = await import('../build.mjs');
-    const pacs = process.env.PACS || undefined;
     const viewerDir = await fetchViewer({ cacheDir, onStage: say }).catch(error => {
       throw explain(error) ? error : new StartError(`The viewer could not be fetched: ${error.message}`);
     });
@@ -90,6 +104,8 @@ async function start() {
     });
     const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'));
     say(`version ${version}, ${pacs ? 'images from the PACS' : 'embedded store with the sample study'}`);
+    const trouble = pacs ? await describePacs(url) : null;
+    if (trouble) say(trouble);
     say(`open ${url}`);
     say('For Research Use Only. Not for use in diagnostic procedures. Stop with Ctrl+C.');
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => close().then(() => process.exit(0)));

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
 import { startServer } from '../../extension/demo/server.mjs';
-import { StartError, checkNode, explain, portFrom } from '../../extension/demo/start.mjs';
+import { StartError, checkNode, describePacs, explain, portFrom } from '../../extension/demo/start.mjs';
 
 const start = join(dirname(__filename), '..', '..', 'extension', 'demo', 'start.mjs');
 
@@ -120,5 +121,32 @@ describe('the site', () => {
   test('a PACS that is no address is refused in words', async () => {
     await expect(serve({ pacs: 'pacs' })).rejects.toThrow(/PACS must be the DICOMweb root as an address/);
     await expect(serve({ pacs: 'ftp://pacs/' })).rejects.toThrow(/http or https/);
+  });
+
+  test.each([
+    [200, null],
+    [204, null],
+    [401, /401, it wants a user and a password/],
+    [404, /404, is this its DICOMweb root/],
+    [500, /does not list studies \(500\)/],
+    ['closed', /502, it cannot be reached/],
+    ['silent', /has not answered for 0.5 s/],
+  ])('a PACS that says %s at the start is told of in words', async (answer, words) => {
+    const archive = http.createServer((_request, response) => {
+      if (typeof answer === 'number') response.writeHead(answer).end();
+    });
+    await new Promise<void>(resolve => archive.listen(0, '127.0.0.1', resolve));
+    const { port } = archive.address() as AddressInfo;
+    if (answer === 'closed') await new Promise(resolve => archive.close(resolve));
+    const { url, close } = await serve({ pacs: `http://127.0.0.1:${port}/dicom-web` });
+    try {
+      const told = await describePacs(url, 500);
+      if (words) expect(told).toMatch(words);
+      else expect(told).toBeNull();
+    } finally {
+      await close();
+      archive.closeAllConnections();
+      archive.close();
+    }
   });
 });
