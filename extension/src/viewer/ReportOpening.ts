@@ -3,6 +3,7 @@ import { applyAction } from '../casework/index.ts';
 import type { CaseState, Person } from '../casework/types.ts';
 import { isOwnReport, reportDocument } from '../report/index.ts';
 import { newUID } from '../report/valueRepresentation.ts';
+import { AwaitedReports, type ListedCount } from './awaitedReports.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
 import { dateOf, openStoredReport, reportsOfStudy, withOthers, type OpenedReport } from './storedReports.ts';
@@ -30,22 +31,26 @@ export class ReportOpening {
   #lookingFor: OpenedViewer | null = null;
   /** What the reader has been told of the reports. */
   readonly #told = new Set<string>();
+  readonly #awaited: AwaitedReports;
 
   constructor(context: ServiceContext, openCase: OpenCase, events: ReportOpeningEvents) {
     this.#context = context;
     this.#openCase = openCase;
     this.#events = events;
+    this.#awaited = new AwaitedReports(context.host, missing => this.#tellMissing(missing));
   }
 
   forget(): void {
     this.#lookedAmong = '';
     this.#lookingFor = null;
     this.#told.clear();
+    this.#awaited.forget();
   }
 
   /** Opens the newest report that can be read; work that a person has begun stays, and the reader is told. */
   async openNewest(studyInstanceUID: string): Promise<void> {
     const { host, store, viewer } = this.#context;
+    this.#awaited.expect(studyInstanceUID);
     const reports = reportsOfStudy(host, studyInstanceUID);
     // As openStoredReport chooses, where all can be read.
     const wanted = reports.find(isOwnReport) ?? reports[0];
@@ -87,6 +92,16 @@ export class ReportOpening {
     } catch (error) {
       if (this.#context.viewer === viewer) this.#context.notify('warning', 'A stored report could not be opened', messageOf(error));
     }
+  }
+
+  #tellMissing(missing: readonly ListedCount[]): void {
+    const { report } = this.#context.store.state;
+    // Those that were saved in this session are not among the host's.
+    const known = new Set([report?.document, ...(report?.others ?? [])].map(document => document?.seriesInstanceUID));
+    const untold = missing.filter(({ seriesInstanceUID }) => !known.has(seriesInstanceUID));
+    if (!untold.length) return;
+    const results = untold.map(({ result }) => `“${result}”`).join(', ');
+    this.#context.notify('warning', 'Stored report', `The archive lists a stored count (${results}) but has not given it. Reload the page before you count or save, or ask whoever looks after the archive.`);
   }
 
   #tellUnopened(date: string): void {
