@@ -1,4 +1,4 @@
-import { agreementFigures, countsOf, summariseCase, undo, visibleChromosomes, visibleCounts, type CaseState } from '../../extension/src/casework/index.ts';
+import { agreementFigures, applyAction, countsOf, isReadBlind, numSecondRead, summariseCase, undo, visibleChromosomes, visibleCount, visibleCounts, type CaseState } from '../../extension/src/casework/index.ts';
 import { act, at, boxAt, checker, deepFreeze, places, reader, reviewedCase, type Unsigned } from './sampleCase.ts';
 
 const start = (state: CaseState, mode: 'blind' | 'open') => act(state, checker, { type: 'startSecondRead', mode });
@@ -9,6 +9,26 @@ const drawn = (cellId: string, at: readonly number[]): Unsigned[] =>
     return { type: 'addChromosome', cellId, chromosomeId: `${cellId}.blind.${place}`, box: [x0 + 4, y0 + 4, x1 + 4, y1 + 4] };
   });
 const check = (cellId: string, typedCount?: number): Unsigned => ({ type: 'checkCell', cellId, ...(typedCount !== undefined && { typedCount }) });
+
+describe('the count that each one sees', () => {
+  const seen = (state: CaseState, role: 'reader' | 'checker') => state.cells.map(({ id }) => visibleCount(state, id, role));
+
+  test('blind: nothing before the checker begins a cell, then the checker’s own, drawn or typed; the reader’s stays the reader’s', () => {
+    const blind = start(reviewedCase([6, 5, 4]), 'blind');
+    expect([isReadBlind(blind), seen(blind, 'checker'), numSecondRead(blind)]).toEqual([true, [null, null, null], 0]);
+    const read = act(blind, checker, ...drawn('cell1', [0, 1]), check('cell2', 7), check('cell3', 0));
+    expect([seen(read, 'checker'), seen(read, 'reader'), numSecondRead(read)]).toEqual([[2, 7, 0], [6, 5, 4], 2]);
+    const ended = act(read, checker, { type: 'endSecondRead' });
+    expect([isReadBlind(ended), seen(ended, 'reader'), numSecondRead(ended)]).toEqual([false, [6, 5, 4], 2]);
+    const again = applyAction(ended, { type: 'startSecondRead', mode: 'blind', by: checker, at: '2026-02-03T04:05:06.000Z' });
+    expect([seen(again, 'checker'), numSecondRead(again)]).toEqual([[null, null, null], 0]);
+  });
+
+  test('open: the first count from the beginning; none of an excluded cell', () => {
+    const open = start(act(reviewedCase([6, 5]), reader, { type: 'excludeCell', cellId: 'cell2', reason: 'overlap' }), 'open');
+    expect([isReadBlind(open), seen(open, 'checker')]).toEqual([false, [6, null]]);
+  });
+});
 
 describe('an open second reading', () => {
   test('one action checks a cell that is right', () => {

@@ -157,8 +157,15 @@ export function numSecondRead({ cells, secondRead }: CaseState): number {
 /** The count that a person with this role sees of a cell; null where there is none, or where a blind checker has not begun. */
 export function visibleCount(state: CaseState, cellId: string, role: Role): number | null {
   const cell = cellById(state, cellId);
-  const isUntouched = role === 'checker' && isReadBlind(state) && cell.secondRead?.startedAt !== state.secondRead?.startedAt;
-  return cell.state === 'notCounted' || cell.state === 'excluded' || isUntouched ? null : numLive(visibleChromosomes(state, cellId, role));
+  if (cell.state === 'notCounted' || cell.state === 'excluded') {
+    return null;
+  }
+  const isChecking = role === 'checker' && state.secondRead !== undefined && !state.secondRead.endedAt;
+  const reading = isChecking && cell.secondRead?.startedAt === state.secondRead.startedAt ? cell.secondRead : null;
+  if (isChecking && !reading && isReadBlind(state)) {
+    return null;
+  }
+  return reading?.typedCount ?? numLive(visibleChromosomes(state, cellId, role));
 }
 
 /** The counts that a person with this role may see: a blind checker sees the others only after finishing the cell. */
