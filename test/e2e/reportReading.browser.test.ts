@@ -84,13 +84,14 @@ async function storeSpoilt(site: ViewerSite, patientID: string, spoil: (report: 
 /** What is left of a report that was cut off after its first items: neither images nor measurements. */
 const cutOff = (report: Dataset): Dataset => ({ ...report, ContentSequence: (report.ContentSequence as Dataset[]).slice(0, 2) });
 
-async function openCase(site: ViewerSite, patientID: string): Promise<Page> {
+async function openCase(site: ViewerSite, patientID: string, prepare: (page: Page) => Promise<void> = () => Promise.resolve()): Promise<Page> {
   const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 } });
   await context.addInitScript(() => {
     localStorage.setItem('chromosome-count.reader', 'Byron^Ada');
     localStorage.setItem('chromosome-count.settings', JSON.stringify({ countAhead: false }));
   });
   const page = await site.openPage(site.url, context);
+  await prepare(page);
   await page.goto(`${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, patientID)}`);
   await page.waitForSelector('#cc-cell-1');
   await untilImageIsShown(page);
@@ -189,6 +190,19 @@ inBrowser('reports in the study', () => {
       expect(opened.chromosomes).toHaveLength(drawn.length);
       await page.context().close();
     });
+  });
+
+  test('a count that the archive lists and does not give: the reader is told before the work is done twice', async () => {
+    const page = await openCase(site, TWO_IMAGES, async each => {
+      await each.route(/\/series\/[\d.]+\/metadata$/, async route => {
+        const response = await route.fetch();
+        const isReport = (await response.text()).includes('"SR"');
+        await (isReport ? route.fulfill({ status: 500, body: '' }) : route.fulfill({ response }));
+      });
+    });
+    await page.getByText(/The archive lists a stored count \(.*2 cells, reviewed.*but has not given it/).first().waitFor({ state: 'attached' });
+    expect(await openedReport(page)).toMatchObject({ origin: null, chromosomes: [] });
+    await page.context().close();
   });
 
   test('nothing but a damaged report: the reader is told, and the study can be counted as if it were not there', async () => {

@@ -118,6 +118,17 @@ inBrowser('a count in the archive', () => {
     await page.getByRole('tab', { name: 'Cells' }).click();
   });
 
+  test('a picture of the cell with its boxes is stored beside it', async () => {
+    await page.getByRole('button', { name: 'Picture' }).click();
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().announcement === 'Picture of cell 1: Saved to the PACS. Stored.');
+    const [picture, ...others] = (await instancesOf(site.url, PATIENT)).filter(({ SOPClassUID }) => SOPClassUID === '1.2.840.10008.5.1.4.1.1.7');
+    expect(others).toEqual([]);
+    const [{ imageRef }] = (await stateOf(page)).cells;
+    expect(picture).toMatchObject({ SeriesDescription: 'Chromosome count, cell overlay', Rows: imageRef.rows, Columns: imageRef.columns, SamplesPerPixel: 3 });
+    const [source] = [picture.SourceImageSequence].flat() as Dataset[];
+    expect(source.ReferencedSOPInstanceUID).toBe(imageRef.sopInstanceUID);
+  });
+
   test('a check by a second person makes a verified report', async () => {
     await page.evaluate(() => window.services.chromosomeCountService.signing.startSecondRead('open', 'Hopper^Grace'));
     const { cells } = await stateOf(page);
@@ -131,7 +142,7 @@ inBrowser('a count in the archive', () => {
     expect(JSON.stringify(checked.PatientName)).toContain('合成^山田');
   });
 
-  test('the study list shows it, and it opens from there without a reload', async () => {
+  test('the study list shows it, and it opens from there without a reload; the picture is no cell', async () => {
     const before = await stateOf(page);
     const [newest] = (await reportsIn(site)).slice(-1);
     await leaveToStudyList(page);
