@@ -18,7 +18,6 @@ export class BoxSync {
     return createAnnotationLayer({
       core,
       tools,
-      services: this.#context.host.servicesManager.services,
       isLive: id => this.#openCase.cellOfChromosome(id) !== null,
       onRemovedInHost: ids => this.#removedInHost(ids),
     });

@@ -36,7 +36,6 @@ export interface AnnotationLayer {
 export interface AnnotationLayerOptions {
   core: Core;
   tools: Tools;
-  services: Services;
   /** Chromosomes that the host removed while the case still counts them. */
   onRemovedInHost(chromosomeIds: readonly string[]): void;
   /** Whether the case counts this chromosome. */
@@ -55,7 +54,7 @@ function inReadingOrder(chromosomes: readonly Chromosome[]): readonly Chromosome
 
 const yieldToHost = (): Promise<void> => new Promise(resolve => setTimeout(resolve));
 
-export function createAnnotationLayer({ core, tools, services, onRemovedInHost, isLive }: AnnotationLayerOptions): AnnotationLayer {
+export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: AnnotationLayerOptions): AnnotationLayer {
   const { eventTarget } = core;
   const { Events } = tools.Enums;
   /** What was last put up, by annotationUID. */
@@ -118,8 +117,7 @@ export function createAnnotationLayer({ core, tools, services, onRemovedInHost, 
   }
 
   function render() {
-    const engine = services.cornerstoneViewportService.getRenderingEngine();
-    if (engine) tools.utilities.triggerAnnotationRenderForViewportIds(engine.getViewports().map(viewport => viewport.id));
+    tools.utilities.triggerAnnotationRenderForViewportIds(core.getEnabledElements().map(({ viewportId }) => viewportId));
   }
 
   /** One cell; ends early when it is asked for anew meanwhile. */

@@ -89,7 +89,6 @@ export interface Services {
   measurementService: MeasurementService;
   cornerstoneViewportService: {
     getCornerstoneViewport(viewportId: string): Viewport | undefined;
-    getRenderingEngine(): CornerstoneCore.Types.IRenderingEngine | null;
   };
   viewportGridService: PubSub & {
     getActiveViewportId(): string | null;

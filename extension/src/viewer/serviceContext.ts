@@ -70,7 +70,8 @@ export class ServiceContext {
 
   /** Lets every viewport draw its boxes again. */
   renderBoxes(): void {
-    const engine = this.host.servicesManager.services.cornerstoneViewportService.getRenderingEngine();
-    if (engine) this.viewer?.tools.utilities.triggerAnnotationRenderForViewportIds(engine.getViewports().map(({ id }) => id));
+    if (!this.viewer) return;
+    const { core, tools } = this.viewer;
+    tools.utilities.triggerAnnotationRenderForViewportIds(core.getEnabledElements().map(({ viewportId }) => viewportId));
   }
 }

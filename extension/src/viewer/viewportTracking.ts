@@ -93,7 +93,8 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
   };
   core.eventTarget.addEventListener(Events.ELEMENT_ENABLED, onEnabled);
   core.eventTarget.addEventListener(Events.ELEMENT_DISABLED, onDisabled);
-  for (const viewport of cornerstoneViewportService.getRenderingEngine()?.getViewports() ?? []) watch(viewport.element);
+  // Asked of the library: the host's service would make its rendering engine for the asking, a tenth of a second too early.
+  for (const { viewport } of core.getEnabledElements()) watch(viewport.element);
   const subscription: Subscription = viewportGridService.subscribe(viewportGridService.EVENTS.ACTIVE_VIEWPORT_ID_CHANGED, check);
 
   async function show({ imageId, displaySetInstanceUID }: StudyCell): Promise<void> {
