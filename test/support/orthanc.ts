@@ -129,6 +129,8 @@ export async function startOrthanc(settings: Readonly<Record<string, unknown>> =
       StorageDirectory: join(folder, 'storage'),
       IndexDirectory: join(folder, 'storage'),
       HttpPort: port,
+      // A reader on a busy machine is slow; by default the connection is cut after 30 s.
+      HttpRequestTimeout: 600,
       RemoteAccessAllowed: false,
       AuthenticationEnabled: false,
       DicomServerEnabled: false,
