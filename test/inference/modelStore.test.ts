@@ -24,7 +24,7 @@ test('a model is loaded, verified and counted as it comes', async () => {
   expect(progress.at(-1)).toBe(1);
   expect([...progress].sort((a, b) => a - b)).toEqual(progress);
   // Node has no Cache API: as in a browser that blocks storage, the model loads and says that it was not kept.
-  expect(model.isCached).toBe(false);
+  expect(await model.isCached).toBe(false);
 });
 
 const answer = (path: string, status: number, body = ''): Interception => (request, response) => {

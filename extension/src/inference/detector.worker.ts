@@ -82,7 +82,7 @@ async function init(id: number, settings: WorkerSettings): Promise<void> {
       modelVersion: model.manifest.version,
       modelSha256: model.modelSha256,
       selfTest: selfTestResult,
-      isModelCached: model.isCached,
+      isModelCached: await model.isCached,
     },
   });
 }

@@ -13,8 +13,8 @@ export interface LoadedModel {
   /** of manifest.json */
   readonly modelSha256: string;
   readonly files: Readonly<Record<ModelFileName, Uint8Array>>;
-  /** false where the browser's storage is blocked, full or switched off: the model is fetched again next time */
-  readonly isCached: boolean;
+  /** settled when the browser has stored it; false where its storage is blocked, full or switched off: fetched again next time */
+  readonly isCached: Promise<boolean>;
 }
 
 export interface ModelStoreOptions {
@@ -44,7 +44,7 @@ export async function loadModel(
   const totalBytes = entries.reduce((sum, [, file]) => sum + file.bytes, 0);
   const loaded = new Map<ModelFileName, number>();
   let cachedBytes = 0;
-  let isCached = cache !== null;
+  const writes: Promise<boolean>[] = [];
   const report = (name: ModelFileName, bytes: number): void => {
     loaded.set(name, bytes);
     const loadedBytes = [...loaded.values()].reduce((sum, value) => sum + value, 0);
@@ -62,12 +62,18 @@ export async function loadModel(
     const url = new URL(file.path, modelUrl).href;
     const bytes = await fetchBytes(url, stallTimeoutMs, (count) => report(name, count));
     await verify(url, bytes, file);
-    if (cache && !(await writeCached(cache, key, bytes))) isCached = false;
+    // Not waited for: the bytes are wanted now, and storing them takes as long as fetching them.
+    if (cache) writes.push(writeCached(cache, key, bytes));
     return [name, bytes];
   };
   const files = Object.fromEntries(await Promise.all(entries.map(load))) as Record<ModelFileName, Uint8Array>;
-  if (cache) await dropOtherVersions(cache, modelUrl, entries);
-  return { manifest, modelSha256: await sha256Hex(manifestBytes), files, isCached };
+  const keepAll = async (): Promise<boolean> => {
+    if (!cache) return false;
+    const areKept = await Promise.all(writes);
+    await dropOtherVersions(cache, modelUrl, entries);
+    return areKept.every(Boolean);
+  };
+  return { manifest, modelSha256: await sha256Hex(manifestBytes), files, isCached: keepAll() };
 }
 
 async function fetchBytes(url: string, stallTimeoutMs: number, onBytes: (count: number) => void): Promise<Uint8Array> {
