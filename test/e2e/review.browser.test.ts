@@ -365,7 +365,7 @@ inBrowser('review in the stock viewer', () => {
     await dialog.getByText('reviewed', { exact: false }).first().waitFor();
     const tiles = dialog.locator('.cc-tile');
     expect(await tiles.count()).toBe(await page.locator('.cc-cell').count());
-    expect(await tiles.first().innerText()).toMatch(/Cell 1\s+5\s+Reviewed/);
+    expect(await tiles.first().innerText()).toMatch(/Cell 1\s+5\s+✓ Reviewed/);
     await tiles.nth(1).click();
     await dialog.waitFor({ state: 'hidden' });
     await page.waitForFunction(() => {
@@ -399,7 +399,7 @@ inBrowser('review in the stock viewer', () => {
     expect(await page.getByLabel('Cells to count').inputValue()).toBe('12');
     expect(await page.getByLabel('Protocol', { exact: true }).inputValue()).toBe('ours');
     await page.getByRole('tab', { name: 'Summary' }).click();
-    await page.getByText(/count 9 more/i).waitFor();
+    await page.getByText(/count 8 more/i).waitFor();
     await page.getByRole('tab', { name: 'Cells' }).click();
   });
 
