@@ -200,7 +200,7 @@ inBrowser('reports in the study', () => {
         await (isReport ? route.fulfill({ status: 500, body: '' }) : route.fulfill({ response }));
       });
     });
-    await page.getByText(/The archive lists a stored count \(.*2 cells, reviewed.*but has not given it/).first().waitFor({ state: 'attached' });
+    await page.getByText(/The archive lists \d stored counts that it has not given: .*2 cells, reviewed/).first().waitFor({ state: 'attached' });
     expect(await openedReport(page)).toMatchObject({ origin: null, chromosomes: [] });
     await page.context().close();
   });

@@ -100,8 +100,9 @@ export class ReportOpening {
     const known = new Set([report?.document, ...(report?.others ?? [])].map(document => document?.seriesInstanceUID));
     const untold = missing.filter(({ seriesInstanceUID }) => !known.has(seriesInstanceUID));
     if (!untold.length) return;
-    const results = untold.map(({ result }) => `“${result}”`).join(', ');
-    this.#context.notify('warning', 'Stored report', `The archive lists a stored count (${results}) but has not given it. Reload the page before you count or save, or ask whoever looks after the archive.`);
+    const results = [...new Set(untold.map(({ result }) => `“${result}”`))].join(', ');
+    const counts = untold.length === 1 ? 'a stored count' : `${untold.length} stored counts`;
+    this.#context.notify('warning', 'Stored report', `The archive lists ${counts} that it has not given: ${results}. Reload the page before you count or save, or ask whoever looks after the archive.`);
   }
 
   #tellUnopened(date: string): void {
