@@ -414,7 +414,7 @@ inBrowser('review in the stock viewer', () => {
     await page.getByRole('button', { name: 'Print' }).click();
     const frame = await page.waitForSelector('iframe[title="Printable page"]', { state: 'attached' });
     const printed = await (await frame.contentFrame())!.waitForSelector('figure img', { state: 'attached' });
-    expect(await printed.getAttribute('src')).toMatch(/^data:image\/png/);
+    expect(await printed.getAttribute('src')).toMatch(/^data:image\/jpeg/);
     expect(await (await frame.contentFrame())!.locator('body').innerText()).toContain('For Research Use Only. Not for use in diagnostic procedures.');
   });
 
