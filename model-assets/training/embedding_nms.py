@@ -15,12 +15,12 @@ import numpy as np
 from nms import decay_nms
 
 VARIANTS = {
-    "printed": {"exponent": 1, "steepness": -2},
-    "printedSquared": {"exponent": 2, "steepness": -2},
-    "intended": {"exponent": 1, "steepness": 2},
-    "intendedSquared": {"exponent": 2, "steepness": 2},
+    "printed": {"exponent": 1, "steepness": -2, "base": 1.5},
+    "printedSquared": {"exponent": 2, "steepness": -2, "base": 1.5},
+    "intended": {"exponent": 1, "steepness": 2, "base": 1.5},
+    "intendedSquared": {"exponent": 2, "steepness": 2, "base": 1.5},
     "intendedLight": {"exponent": 2, "steepness": 2, "base": 0.5},
-    "intendedSharp": {"exponent": 4, "steepness": 8},
+    "intendedSharp": {"exponent": 4, "steepness": 8, "base": 1.5},
 }
 
 

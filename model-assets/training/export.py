@@ -265,7 +265,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
             "scoutStride": 4,
             "scoutSizeUnit": 16,
             "positiveLogit": 0,
-            "regionLogit": -1,
+            "regionLogit": -2,
             "regionMargin": 1,
             "minPositives": 3,
             "canonicalSize": canonical_size,
