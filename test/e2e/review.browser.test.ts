@@ -86,7 +86,7 @@ inBrowser('review in the stock viewer', () => {
     await touch.close();
   });
 
-  test('by touch: a finger draws, moves and resizes the box that was tapped, clears a region, and is the host’s elsewhere', async () => {
+  test('by touch: a finger draws a box, clears a region, and is the host’s elsewhere', async () => {
     const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 }, hasTouch: true });
     const touch = await openReview(site, { context });
     const id = await recordRun(touch, 1, truth.get(await cellId(touch, 1))!.boxes);
@@ -132,16 +132,6 @@ inBrowser('review in the stock viewer', () => {
     await untilShownCountIs(touch, count + 1);
     const added = async () => (await cellFacts(touch, 1)).boxes.find(({ status }) => status === 'added')!.box;
     near(await added(), [20, 20, 120, 120]);
-    await touch.getByRole('button', { name: 'Select', exact: true }).tap();
-    await touch.touchscreen.tap(...(await pointOnPage(touch, [70, 70])));
-    await touchDragOnImage(touch, [70, 70], [110, 100]);
-    await touch.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.log.at(-1)!.type === 'moveChromosome');
-    near(await added(), [60, 50, 160, 150]);
-    const numEdits = await touch.evaluate(() => window.services.chromosomeCountService.getState().caseState!.log.length);
-    await touchDragOnImage(touch, [160, 150], [200, 180]);
-    await touch.waitForFunction(n => window.services.chromosomeCountService.getState().caseState!.log.length > n, numEdits);
-    near(await added(), [60, 50, 200, 180]);
-
     await touch.getByRole('button', { name: '− Remove' }).tap();
     await touchDragOnImage(touch, [50, 40], [210, 190]);
     await touch.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.log.at(-1)!.type === 'rejectRegion');

@@ -132,13 +132,7 @@ export async function touchDrag(page: Page, fingers: readonly { from: readonly [
   const NUM_STEPS = 6;
   const session = await page.context().newCDPSession(page);
   const pointsAt = (part: number) => fingers.map(({ from, to }, id) => ({ id, x: from[0] + part * (to[0] - from[0]), y: from[1] + part * (to[1] - from[1]) }));
-  // The host takes a touch for a start after a delay of its own, and forgets how far the finger went before that.
-  await page.evaluate(() => {
-    const started = new Promise<void>(resolve => document.addEventListener('CORNERSTONE_TOOLS_TOUCH_START', () => resolve(), { once: true, capture: true }));
-    (window as never as { touchStarted: Promise<void> }).touchStarted = started;
-  });
   for (let n = 1; n <= fingers.length; n++) await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: pointsAt(0).slice(0, n) });
-  await page.evaluate(() => (window as never as { touchStarted: Promise<void> }).touchStarted);
   for (let step = 1; step <= NUM_STEPS; step++) await session.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: pointsAt(step / NUM_STEPS) });
   await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
   await session.detach();
