@@ -1,5 +1,5 @@
 /** Two readers, the model's own runs, and how every state of the panel looks: complete, in place, usable by everybody. */
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { cellFacts, clickBox, openReview, recordRun, showCell, untilShownCountIs, violations, type Box } from './reviewSite.ts';
 import { chromiumPath, openViewerSite, studyOf, type ViewerSite } from './viewerSite.ts';
 
@@ -243,7 +243,7 @@ inBrowser('states of the panel', () => {
     await expectClean('refused number');
 
     // A closed tab: the page goes without being asked, and another one of the same profile opens the study.
-    const reopened = async (decision: 'Restore' | 'Discard') => {
+    const reopened = async (decide: (offer: Locator) => Promise<void>) => {
       await page.waitForFunction(async study => {
         const opening = indexedDB.open('chromosome-count');
         const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
@@ -258,13 +258,31 @@ inBrowser('states of the panel', () => {
       const offer = page.getByRole('region', { name: 'Unsaved work' });
       await offer.getByText('1 cell counted.').waitFor();
       await expectClean('offer of unsaved work');
-      await offer.getByRole('button', { name: decision }).click();
+      await decide(offer);
       await offer.waitFor({ state: 'detached' });
     };
-    await reopened('Restore');
+    await reopened(offer => offer.getByRole('button', { name: 'Restore' }).click());
     await showCell(page, 0);
     await untilShownCountIs(page, 4);
-    await reopened('Discard');
+    // What a tab that is closed at once would interrupt is not told as done: as long as the disk is busy, the offer stands.
+    await reopened(async offer => {
+      await page.evaluate(async () => {
+        const opening = indexedDB.open('chromosome-count');
+        const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
+        const store = database.transaction('unsaved-work', 'readwrite').objectStore('unsaved-work');
+        let isHeld = true;
+        const hold = () => {
+          if (isHeld) store.count().onsuccess = hold;
+          else database.close();
+        };
+        hold();
+        (window as never as { letGo(): void }).letGo = () => (isHeld = false);
+      });
+      await offer.getByRole('button', { name: 'Discard' }).click();
+      await page.evaluate(() => new Promise(resolve => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+      expect(await offer.count()).toBe(1);
+      await page.evaluate(() => (window as never as { letGo(): void }).letGo());
+    });
     expect((await cellFacts(page, 0)).state).toBe('notCounted');
     await page.close();
     page = await openReview(site, { name: '', context });

@@ -16,7 +16,7 @@ export function RestoreBanner() {
         <button type="button" className="cc-main" onClick={() => service.restoreWork()}>
           Restore
         </button>
-        <button type="button" onClick={() => service.work.discard()}>
+        <button type="button" onClick={() => void service.work.discard()}>
           Discard
         </button>
       </div>

@@ -21,12 +21,12 @@ export class ReportSaving {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
   readonly #reader: ReaderIdentity;
-  readonly #onSaved: (studyInstanceUID: string) => void;
+  readonly #onSaved: (studyInstanceUID: string) => Promise<void>;
   readonly #corrections = createCorrectionStore();
   /** What was sent and not taken: as long as the case stays as it is, the same file is sent again, and is stored once. */
   #unsaved: { readonly caseState: CaseState; readonly file: PreparedFile } | null = null;
 
-  constructor(context: ServiceContext, openCase: OpenCase, reader: ReaderIdentity, onSaved: (studyInstanceUID: string) => void) {
+  constructor(context: ServiceContext, openCase: OpenCase, reader: ReaderIdentity, onSaved: (studyInstanceUID: string) => Promise<void>) {
     this.#context = context;
     this.#openCase = openCase;
     this.#reader = reader;
@@ -57,7 +57,7 @@ export class ReportSaving {
       const stored: OpenedReport = { document, origin: 'chromosome-count', state: caseState, boxes: [], warnings: [], date: dateOf(document), others };
       store.set({ save: { phase: 'saved', message }, report: stored, announcement: message });
       this.#openCase.markSaved(logLength);
-      this.#onSaved(caseState.studyInstanceUID);
+      void this.#onSaved(caseState.studyInstanceUID);
       this.#show(this.#corrections.add(caseState));
     } catch (error) {
       const message = `${messageOf(error)} The count is not saved; your work is kept here.`;

@@ -77,7 +77,7 @@ export class UnsavedWork {
     loading.catch(() => {});
     if (!store.state.settings.keepUnsavedWork) {
       // Nothing is to lie here, not even what was kept before that was decided.
-      this.remove(studyInstanceUID);
+      await this.remove(studyInstanceUID);
       return;
     }
     try {
@@ -98,17 +98,30 @@ export class UnsavedWork {
     return restorable;
   }
 
-  discard(): void {
-    const offered = this.take();
-    if (!offered) return;
-    this.remove(offered.caseState.studyInstanceUID);
+  /** The offer closes once nothing is left of it: what a closed tab interrupts would be offered again. */
+  async discard(): Promise<void> {
+    const { store } = this.#context;
+    const { restorable } = store.state;
+    if (!restorable) return;
+    try {
+      await this.#store.remove(restorable.caseState.studyInstanceUID);
+    } catch (error) {
+      this.#context.notify('warning', 'Not discarded', `The browser kept the work and will offer it again (${messageOf(error)}).`);
+    }
+    if (store.state.restorable !== restorable) return;
+    store.set({ restorable: null });
+    // What was done while the offer stood was not stored over it.
+    this.schedule();
     this.#onDiscarded();
   }
 
-  remove(studyInstanceUID: string): void {
+  /** Resolves when nothing of the study is kept by this tab; where storage is blocked, nothing was. */
+  async remove(studyInstanceUID: string): Promise<void> {
     clearTimeout(this.#autosave);
     if (!this.#claim.isHeld) return;
-    this.#store.remove(studyInstanceUID).catch(error => console.warn('Chromosome count: kept work could not be removed', error));
+    await this.#store.remove(studyInstanceUID).catch(error => console.warn('Chromosome count: kept work could not be removed', error));
+    // What was done meanwhile is work of its own.
+    this.schedule();
   }
 
   /** @param isKept false: what is kept of this study goes too */
@@ -118,6 +131,7 @@ export class UnsavedWork {
     storeSettings(settings);
     store.set({ settings });
     const studyInstanceUID = this.#openCase.state?.studyInstanceUID;
-    if (!isKept && studyInstanceUID) this.remove(studyInstanceUID);
+    if (isKept) this.schedule();
+    else if (studyInstanceUID) void this.remove(studyInstanceUID);
   }
 }
