@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { KEY_BINDINGS } from '../../extension/src/viewer/customization.ts';
 import {
-  cellFacts, centreOf, clickBox, dragOnImage, openReview, readTruth, recordRun, showCell, touchDrag, touchDragOnImage, untilShownCountIs, violations, type Box, type Truth,
+  cellFacts, centreOf, clickBox, dragOnImage, openReview, readTruth, recordRun, showCell, touchDrag, touchDragOnImage, touchFrames, untilShownCountIs, violations, type Box, type Truth,
 } from './reviewSite.ts';
 import { chromiumPath, openViewerSite, pointOnPage, untilImageIsShown, type ViewerSite } from './viewerSite.ts';
 
@@ -86,7 +86,7 @@ inBrowser('review in the stock viewer', () => {
     await touch.close();
   });
 
-  test('by touch: a finger draws a box, clears a region, and is the host’s elsewhere', async () => {
+  test('by touch: a finger draws, moves and resizes the box that was tapped, clears a region, and is the host’s elsewhere', async () => {
     const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 }, hasTouch: true });
     const touch = await openReview(site, { context });
     const id = await recordRun(touch, 1, truth.get(await cellId(touch, 1))!.boxes);
@@ -132,6 +132,45 @@ inBrowser('review in the stock viewer', () => {
     await untilShownCountIs(touch, count + 1);
     const added = async () => (await cellFacts(touch, 1)).boxes.find(({ status }) => status === 'added')!.box;
     near(await added(), [20, 20, 120, 120]);
+
+    const numEdits = () => touch.evaluate(() => window.services.chromosomeCountService.getState().caseState!.log.length);
+    const untilMoved = async (drag: () => Promise<void>, box: Box) => {
+      const before = await numEdits();
+      await drag();
+      await touch.waitForFunction(n => window.services.chromosomeCountService.getState().caseState!.log.length > n, before);
+      expect(await numEdits()).toBe(before + 1);
+      near(await added(), box);
+    };
+    const tap = async (point: readonly [number, number]) => touch.touchscreen.tap(...(await pointOnPage(touch, point)));
+    await touch.getByRole('button', { name: 'Select', exact: true }).tap();
+    await tap([70, 70]);
+    await untilMoved(() => touchDragOnImage(touch, [70, 70], [110, 100]), [60, 50, 160, 150]);
+    await untilMoved(() => touchDragOnImage(touch, [160, 150], [200, 180]), [60, 50, 200, 180]);
+    // The host tells of a tap, and of the mouse that a browser makes of it, when they can be no double one: a drag that
+    // began before was ended by the one, a drag that began after was not begun because of the other.
+    await tap([10, 10]);
+    const isToldInHost = touch.evaluate(() =>
+      Promise.all(['TAP', 'MOUSE_DOWN'].map(name => new Promise<void>(resolve => document.addEventListener(`CORNERSTONE_TOOLS_${name}`, () => resolve(), { once: true, capture: true })))).then(() => {}),
+    );
+    await tap([130, 115]);
+    await isToldInHost;
+    await untilMoved(() => touchDragOnImage(touch, [130, 115], [110, 105]), [40, 40, 180, 170]);
+    await untilMoved(() => touchDragOnImage(touch, [40, 170], [60, 190]), [60, 40, 180, 190]);
+    // A second finger means the image: the box goes back, and nothing is done that would have to be undone.
+    const edits = await numEdits();
+    const [[x0, y0], [x1, y1]] = [await pointOnPage(touch, [120, 110]), await pointOnPage(touch, [400, 300])];
+    const { zoom } = await view();
+    await touchFrames(touch, [[[x0, y0]], [[x0 + 30, y0]], [[x0 + 30, y0], [x1, y1]], [[x0 + 15, y0], [x1 + 30, y1]], [[x0, y0], [x1 + 60, y1]], []]);
+    await touch.waitForFunction(before => (window.cornerstone.getEnabledElements()[0].viewport as never as { getZoom(): number }).getZoom() > before, zoom);
+    await resetView();
+    expect(await numEdits()).toBe(edits);
+    const drawnAt = (await touch.evaluate(id => {
+      const { points } = (window as never as { cornerstoneTools: typeof import('@cornerstonejs/tools') }).cornerstoneTools.annotation.state.getAnnotation(id).data.handles!;
+      const imageId = window.services.chromosomeCountService.imageOf(window.services.chromosomeCountService.getState().shownCellId!)!.imageId;
+      return [points![0], points![3]].flatMap(point => [...window.cornerstone.utilities.worldToImageCoords(imageId, point as never)!]);
+    }, (await cellFacts(touch, 1)).boxes.find(({ status }) => status === 'added')!.id)) as never as Box;
+    near(drawnAt, [60, 40, 180, 190]);
+
     await touch.getByRole('button', { name: '− Remove' }).tap();
     await touchDragOnImage(touch, [50, 40], [210, 190]);
     await touch.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.log.at(-1)!.type === 'rejectRegion');

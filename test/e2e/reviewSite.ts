@@ -127,15 +127,27 @@ export async function dragOnImage(page: Page, from: readonly [number, number], t
   await page.mouse.up();
 }
 
-/** Fingers go down one after the other, move together, and are lifted; page coordinates. */
-export async function touchDrag(page: Page, fingers: readonly { from: readonly [number, number]; to: readonly [number, number] }[]): Promise<void> {
-  const NUM_STEPS = 6;
+type Point = readonly [number, number];
+
+/** Fingers on the screen, frame by frame; page coordinates. The last frame has none: all are lifted. */
+export async function touchFrames(page: Page, frames: readonly (readonly Point[])[]): Promise<void> {
   const session = await page.context().newCDPSession(page);
-  const pointsAt = (part: number) => fingers.map(({ from, to }, id) => ({ id, x: from[0] + part * (to[0] - from[0]), y: from[1] + part * (to[1] - from[1]) }));
-  for (let n = 1; n <= fingers.length; n++) await session.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: pointsAt(0).slice(0, n) });
-  for (let step = 1; step <= NUM_STEPS; step++) await session.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: pointsAt(step / NUM_STEPS) });
-  await session.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] });
+  let numDown = 0;
+  for (const fingers of frames) {
+    const type = fingers.length > numDown ? 'touchStart' : fingers.length < numDown ? 'touchEnd' : 'touchMove';
+    await session.send('Input.dispatchTouchEvent', { type, touchPoints: fingers.map(([x, y], id) => ({ id, x, y })) });
+    numDown = fingers.length;
+  }
   await session.detach();
+}
+
+/** Fingers go down one after the other, move together, and are lifted; page coordinates. */
+export async function touchDrag(page: Page, fingers: readonly { from: Point; to: Point }[]): Promise<void> {
+  const NUM_STEPS = 6;
+  const pointsAt = (step: number) => fingers.map(({ from, to }): Point => [from[0] + (step / NUM_STEPS) * (to[0] - from[0]), from[1] + (step / NUM_STEPS) * (to[1] - from[1])]);
+  const down = fingers.map((_, i) => pointsAt(0).slice(0, i + 1));
+  const moves = Array.from({ length: NUM_STEPS }, (_, i) => pointsAt(i + 1));
+  await touchFrames(page, [...down, ...moves, []]);
 }
 
 /** One finger from a point of the shown image to another, image px. */

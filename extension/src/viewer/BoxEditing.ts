@@ -1,12 +1,14 @@
 /** What a hand does to the boxes on the image: modes, clicks, drags, selection. What it means for the count is the case's. */
 import { agreementFigures, boxIou, fittingBox, SAME_CHROMOSOME_IOU } from '../casework/index.ts';
-import type { Box, Difference, RiskFlag } from '../casework/types.ts';
+import type { Box, Chromosome, Difference, RiskFlag } from '../casework/types.ts';
 import type { CellDetection } from '../detection/types.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import { candidateAt, smallestAround } from './boxAtPoint.ts';
+import { draggedBox, gripAt } from './boxGrip.ts';
 import { CHROMOSOME_TOOL, type ChromosomeToolHost, type EditMode, type ShownBox } from './chromosomeTool.ts';
 import type { OpenCase } from './OpenCase.ts';
 import type { ServiceContext } from './serviceContext.ts';
+import type { HeldOnImage } from './viewportTracking.ts';
 
 type Point = readonly [number, number];
 
@@ -103,18 +105,46 @@ export class BoxEditing {
       isPressed: () => this.#context.viewer?.tracking.isPressed() ?? false,
       wasClick: () => this.#context.viewer?.tracking.wasClick() ?? false,
       isTouch: () => this.#context.viewer?.tracking.isTouch() ?? false,
-      boxOf: (imageId, chromosomeId) => this.#boxOf(imageId, chromosomeId),
       drawn: (imageId, box, mode) => this.#drawn(imageId, box, mode),
       moved: (imageId, chromosomeId, box) => {
         const cellId = images.cellOf(imageId);
-        if (cellId) this.#openCase.act({ type: 'moveChromosome', cellId, chromosomeId, box }, 'Box moved.');
+        if (cellId) this.#move(cellId, chromosomeId, box);
       },
     };
   }
 
-  #boxOf(imageId: string, chromosomeId: string): Box | null {
-    const cellId = this.#context.images.cellOf(imageId);
-    return (cellId && this.#openCase.live(cellId).find(({ id }) => id === chromosomeId)?.box) || null;
+  #move(cellId: string, chromosomeId: string, box: Box): void {
+    if (this.#openCase.act({ type: 'moveChromosome', cellId, chromosomeId, box }, 'Box moved.')) return;
+    // Where the case does not take it, the box is drawn where the case has it.
+    const before = this.#openCase.live(cellId).find(({ id }) => id === chromosomeId);
+    if (before) this.#context.viewer?.layer.place(chromosomeId, before.box);
+  }
+
+  /**
+   * A finger, which hides what is under it, takes hold of a box that was tapped before: anywhere else it is the host's, or
+   * each swipe would move a chromosome.
+   * @param canvasPx the side of a pixel of the canvas, image px
+   */
+  takeHold(imageId: string, from: Point, canvasPx: number): HeldOnImage | null {
+    const { viewer, images, store } = this.#context;
+    const cellId = images.cellOf(imageId);
+    if (!viewer || !cellId || store.state.editMode !== 'select' || !store.state.settings.showBoxes) return null;
+    const { locking, visibility } = viewer.tools.annotation;
+    const [taken] = this.#selected(cellId).flatMap(({ id, box }) => {
+      const grip = locking.isAnnotationLocked(id) || !visibility.isAnnotationVisible(id) ? null : gripAt(box, from, canvasPx);
+      return grip ? [{ id, box, grip }] : [];
+    });
+    if (!taken) return null;
+    const { id, box, grip } = taken;
+    let dragged = box;
+    return {
+      moveTo: ([x, y]) => {
+        dragged = draggedBox(box, grip, [x - from[0], y - from[1]]);
+        viewer.layer.place(id, dragged);
+      },
+      drop: () => this.#move(cellId, id, dragged),
+      cancel: () => viewer.layer.place(id, box),
+    };
   }
 
   /** What the hand has begun to draw or to move is given up. */
@@ -220,7 +250,7 @@ export class BoxEditing {
 
   #selectAt(cellId: string, point: Point, isMulti: boolean): void {
     const hit = smallestAround(this.#openCase.live(cellId), point);
-    this.#clickedIds = [...(isMulti ? this.#selected().filter(id => id !== hit?.id) : []), ...(hit ? [hit.id] : [])];
+    this.#clickedIds = [...(isMulti ? this.#selected(cellId).map(({ id }) => id).filter(id => id !== hit?.id) : []), ...(hit ? [hit.id] : [])];
     this.showSelection();
   }
 
@@ -247,23 +277,19 @@ export class BoxEditing {
     this.#context.renderBoxes();
   }
 
-  /** Ids of the selected chromosomes of the shown cell. */
-  #selected(): string[] {
-    const { viewer, store } = this.#context;
-    const { shownCellId } = store.state;
-    if (!viewer || !shownCellId) return [];
-    const selected = new Set(viewer.tools.annotation.selection.getAnnotationsSelected());
-    return this.#openCase.live(shownCellId).map(({ id }) => id).filter(id => selected.has(id));
+  #selected(cellId: string): readonly Chromosome[] {
+    const selected = new Set(this.#context.viewer?.tools.annotation.selection.getAnnotationsSelected());
+    return this.#openCase.live(cellId).filter(({ id }) => selected.has(id));
   }
 
   /** Removes the selected boxes, else the one under the pointer. */
   removeSelected(): void {
     const { shownCellId } = this.#context.store.state;
     if (!shownCellId) return;
-    const selected = this.#selected();
-    const targets = selected.length ? selected : this.#openCase.live(shownCellId).map(({ id }) => id).filter(id => this.#isHovered(id));
+    const selected = this.#selected(shownCellId);
+    const targets = selected.length ? selected : this.#openCase.live(shownCellId).filter(({ id }) => this.#isHovered(id));
     if (!targets.length) this.#context.announce('No box is selected.');
-    for (const chromosomeId of targets) this.#remove(shownCellId, chromosomeId);
+    for (const { id } of targets) this.#remove(shownCellId, id);
   }
 
   #isHovered(id: string): boolean {
@@ -272,23 +298,23 @@ export class BoxEditing {
 
   splitSelected(): void {
     const { shownCellId } = this.#context.store.state;
-    const [chromosomeId] = this.#selected();
-    if (!shownCellId || !chromosomeId) {
+    const [chromosome] = shownCellId ? this.#selected(shownCellId) : [];
+    if (!shownCellId || !chromosome) {
       this.#context.notify('info', 'Nothing to split', 'Click a box to select it, then split it.');
       return;
     }
-    this.#openCase.act({ type: 'splitChromosome', cellId: shownCellId, chromosomeId, newIds: [newUID(), newUID()] });
+    this.#openCase.act({ type: 'splitChromosome', cellId: shownCellId, chromosomeId: chromosome.id, newIds: [newUID(), newUID()] });
     this.#openCase.announceCount(shownCellId);
   }
 
   mergeSelected(): void {
     const { shownCellId } = this.#context.store.state;
-    const selected = this.#selected();
-    if (!shownCellId || selected.length !== 2) {
+    const [first, second, ...more] = shownCellId ? this.#selected(shownCellId) : [];
+    if (!shownCellId || !second || more.length) {
       this.#context.notify('info', 'Nothing to merge', 'Select two boxes (click one, then the other with Shift), then merge them.');
       return;
     }
-    this.#openCase.act({ type: 'mergeChromosomes', cellId: shownCellId, chromosomeIds: [selected[0], selected[1]], newId: newUID() });
+    this.#openCase.act({ type: 'mergeChromosomes', cellId: shownCellId, chromosomeIds: [first.id, second.id], newId: newUID() });
     this.#openCase.announceCount(shownCellId);
   }
 }

@@ -98,6 +98,7 @@ export class ChromosomeCountService {
       onCells: () => {
         this.#imageShown(context.viewer!.tracking.currentImageId());
         this.runs.cellsArrived();
+        this.runs.anticipate();
         this.#thumbnails.draw();
       },
       onReplaced: () => {
@@ -149,6 +150,7 @@ export class ChromosomeCountService {
       tools,
       onImage: imageId => this.#imageShown(imageId),
       onClick: (imageId, point, withShift) => this.boxes.clicked(imageId, point, withShift),
+      onFinger: (imageId, point, canvasPx) => this.boxes.takeHold(imageId, point, canvasPx),
       onSecondFinger: element => this.boxes.cancelGesture(element),
       onClickInHost: () => this.boxes.showSelection(),
     });

@@ -28,6 +28,8 @@ const CORNERSTONE_SOURCE = { name: 'Cornerstone3DTools', version: '0.1' };
 export interface AnnotationLayer {
   /** Makes the host's boxes equal the live chromosomes of these cells; cells not named keep their boxes. */
   show(cells: readonly ShownCell[]): Promise<void>;
+  /** Draws a box elsewhere while it is being dragged; what comes of it is for the case to say. */
+  place(chromosomeId: string, box: Box): void;
   /** Takes every box of ours out of the host, without that reading as an edit. */
   clear(): void;
   dispose(): void;
@@ -80,8 +82,10 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
   };
   eventTarget.addEventListener(Events.ANNOTATION_REMOVED, onRemoved);
 
+  const worldPoints = (imageId: string, box: Box) => boxToPoints(box).map(corner => core.utilities.imageToWorldCoords(imageId, corner)!);
+
   function put({ cellNumber, imageId }: ShownCell, id: string, box: Box, data: ChromosomeData): ToolTypes.Annotation {
-    const points = boxToPoints(box).map(corner => core.utilities.imageToWorldCoords(imageId, corner)!);
+    const points = worldPoints(imageId, box);
     const existing = tools.annotation.state.getAnnotation(id);
     const label = `Cell ${cellNumber}, chromosome ${data.number}`;
     const [x0, y0, x1, y1] = box;
@@ -171,6 +175,14 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
     return draining;
   }
 
+  function place(chromosomeId: string, box: Box) {
+    const annotation = tools.annotation.state.getAnnotation(chromosomeId);
+    const imageId = annotation?.metadata?.referencedImageId;
+    if (!annotation || !imageId) return;
+    annotation.data.handles!.points = worldPoints(imageId, box) as never;
+    render();
+  }
+
   function clear() {
     pending.clear();
     const ids = [...shown.keys()];
@@ -181,6 +193,7 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
 
   return {
     show,
+    place,
     clear,
     dispose() {
       clear();

@@ -35,8 +35,6 @@ export interface ChromosomeToolHost {
   wasClick(): boolean;
   /** Whether the last press was by a finger. */
   isTouch(): boolean;
-  /** Where the case has this box, image px; null where it does not count it. */
-  boxOf(imageId: string, chromosomeId: string): Box | null;
   /** A rectangle drawn in add or remove mode, image px. */
   drawn(imageId: string, box: Box, mode: EditMode): void;
   /** A box was moved or resized to `box`. */
@@ -55,8 +53,6 @@ export interface ChromosomeData {
 /** A rectangle below this is none that anybody meant to draw, canvas px. */
 const MIN_DRAWN_PX = 4;
 const GRAB_DISTANCE_PX = 6;
-/** At most so far from a corner a finger resizes, canvas px. */
-const FINGER_REACH_PX = 24;
 
 export const boxToPoints = ([x0, y0, x1, y1]: Box): [number, number][] => [[x0, y0], [x1, y0], [x0, y1], [x1, y1]];
 
@@ -104,7 +100,7 @@ export function createChromosomeTool(core: Core, tools: Tools, host: ChromosomeT
       this.renderAnnotation = (enabledElement, svgDrawingHelper) => this.draw(enabledElement.viewport as Viewport, svgDrawingHelper);
       const isNearEdge = this.isPointNearTool;
       this.isPointNearTool = (element, annotation, canvasCoords, proximity) =>
-        this.mayGrab(annotation) && (host.isTouch() ? this.isInside(element, annotation, canvasCoords) : isNearEdge(element, annotation as never, canvasCoords, proximity));
+        this.mayGrab(annotation) && isNearEdge(element, annotation as never, canvasCoords, proximity);
       this.mouseMoveCallback = (event, annotations) => this.hover(event, annotations);
     }
 
@@ -121,42 +117,24 @@ export function createChromosomeTool(core: Core, tools: Tools, host: ChromosomeT
 
     override getHandleNearImagePoint(element: HTMLDivElement, annotation: ToolTypes.Annotation, canvasCoords: never, proximity: number) {
       if (!this.mayGrab(annotation)) return undefined;
-      return super.getHandleNearImagePoint(element, annotation, canvasCoords, host.isTouch() ? this.fingerReach(element, annotation) : proximity);
+      return super.getHandleNearImagePoint(element, annotation, canvasCoords, proximity);
     }
 
-    /** How far from a corner a finger resizes: the host's reach would leave no place to move a chromosome's box by. */
-    private fingerReach(element: HTMLDivElement, annotation: ToolTypes.Annotation): number {
-      const [x0, y0, x1, y1] = canvasRect(core.getEnabledElement(element)!.viewport as Viewport, annotation);
-      return Math.min(FINGER_REACH_PX, Math.min(x1 - x0, y1 - y0) / 3);
-    }
-
-    private isInside(element: HTMLDivElement, annotation: ToolTypes.Annotation, [x, y]: readonly number[]): boolean {
-      const [x0, y0, x1, y1] = canvasRect(core.getEnabledElement(element)!.viewport as Viewport, annotation);
-      return x >= x0 && x <= x1 && y >= y0 && y <= y1;
-    }
-
-    /** A second finger came: the box that was being drawn goes, the one that was being moved goes back. */
+    /** A second finger came: the box that was being drawn goes. */
     cancelGesture(element: HTMLElement) {
       const { annotation, newAnnotation } = (this.editData ?? {}) as Partial<EditData>;
-      const imageId = annotation?.metadata?.referencedImageId;
-      if (!annotation || !imageId) return;
+      if (!annotation || !newAnnotation) return;
       // The host would tell of a finished annotation.
       Object.assign(this.editData as EditData, { newAnnotation: false });
       this.cancel(element as HTMLDivElement);
-      const box = newAnnotation ? null : host.boxOf(imageId, annotation.annotationUID!);
-      if (box) annotation.data.handles!.points = boxToPoints(box).map(corner => core.utilities.imageToWorldCoords(imageId, corner)!) as never;
-      else tools.annotation.state.removeAnnotation(annotation.annotationUID!);
+      tools.annotation.state.removeAnnotation(annotation.annotationUID!);
     }
 
     private hoveredUID: string | null = null;
 
-    /**
-     * Among crowded boxes only the one under the pointer is grabbed. A finger, which hides what is under it, grabs the one
-     * that was tapped before: anywhere else it is the host's, or each swipe would move a chromosome.
-     */
+    /** Among crowded boxes only the one under the pointer is grabbed; a finger grabs without the host's help (fingerDrag.ts). */
     private mayGrab(annotation: ToolTypes.Annotation): boolean {
-      if (host.editMode() !== 'select' || !host.showBoxes()) return false;
-      if (host.isTouch()) return tools.annotation.selection.isAnnotationSelected(annotation.annotationUID!);
+      if (host.editMode() !== 'select' || !host.showBoxes() || host.isTouch()) return false;
       return this.hoveredUID === null || this.hoveredUID === annotation.annotationUID;
     }
 

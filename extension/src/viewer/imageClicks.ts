@@ -4,7 +4,7 @@
  */
 
 /** Movement below this between press and release is a click, canvas px. */
-const CLICK_SIDE_PX = 8;
+export const CLICK_SIDE_PX = 8;
 /** A second click so soon at the same place is the other half of a double click. */
 const DOUBLE_CLICK_MS = 400;
 const NO_CLICK = { x: 0, y: 0, timeStamp: -Infinity };

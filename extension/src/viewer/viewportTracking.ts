@@ -1,5 +1,6 @@
 /** Which image the active viewport shows, and how to make it show another one. */
 import type { Core, HostParams, Subscription, Tools, Viewport } from './hostTypes.ts';
+import { watchFingers } from './fingerDrag.ts';
 import { watchClicks } from './imageClicks.ts';
 import type { StudyCell } from './studyCells.ts';
 
@@ -17,19 +18,33 @@ export interface ViewportTracking {
   dispose(): void;
 }
 
+/** What a finger has taken hold of. */
+export interface HeldOnImage {
+  /** The finger is here now, image px. */
+  moveTo(point: readonly [number, number]): void;
+  drop(): void;
+  /** Back to where it was. */
+  cancel(): void;
+}
+
 interface TrackingOptions extends HostParams {
   core: Core;
   tools: Tools;
   onImage(imageId: string | null): void;
   /** A click or tap on the image, image px. */
   onClick(imageId: string, point: readonly [number, number], withShift: boolean): void;
+  /**
+   * What a finger at this point of the image, px, takes hold of; null leaves the finger to the host.
+   * @param canvasPx the side of a pixel of the canvas, image px
+   */
+  onFinger(imageId: string, point: readonly [number, number], canvasPx: number): HeldOnImage | null;
   /** A second finger came: what the first began is not meant. */
   onSecondFinger(element: HTMLElement): void;
   /** The host has heard of the click too. */
   onClickInHost(): void;
 }
 
-export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onClick, onSecondFinger, onClickInHost }: TrackingOptions): ViewportTracking {
+export function trackViewports({ core, tools, servicesManager, commandsManager, onImage, onClick, onFinger, onSecondFinger, onClickInHost }: TrackingOptions): ViewportTracking {
   const { viewportGridService, cornerstoneViewportService, hangingProtocolService } = servicesManager.services;
   const { Events } = core.Enums;
   const elements = new Set<HTMLElement>();
@@ -67,6 +82,25 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     onSecondFinger,
   });
 
+  const fingers = watchFingers((element, canvasPoint) => {
+    const at = imagePoint(element, canvasPoint);
+    const beside = imagePoint(element, [canvasPoint[0] + 1, canvasPoint[1]]);
+    if (!at || !beside) return null;
+    const held = onFinger(at.imageId, at.point, Math.hypot(beside.point[0] - at.point[0], beside.point[1] - at.point[1]));
+    return held && {
+      ...held,
+      moveTo(to) {
+        const now = imagePoint(element, to);
+        if (now?.imageId === at.imageId) held.moveTo(now.point);
+      },
+    };
+  });
+
+  /** The host tells of a tap so late that the next finger may be down, and would end what that one has begun. */
+  const stopLateTap = (event: Event) => {
+    if (clicks.isPressed()) event.stopImmediatePropagation();
+  };
+
   const clickedInHost = () => {
     if (clicks.wasClick()) onClickInHost();
   };
@@ -77,14 +111,18 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     element.addEventListener(Events.IMAGE_RENDERED, check);
     element.addEventListener(tools.Enums.Events.MOUSE_CLICK, clickedInHost);
     element.addEventListener(tools.Enums.Events.MOUSE_UP, clickedInHost);
+    element.addEventListener(tools.Enums.Events.TOUCH_TAP, stopLateTap, true);
     clicks.watch(element);
+    fingers.watch(element);
   };
   const unwatch = (element: HTMLElement) => {
     elements.delete(element);
     element.removeEventListener(Events.IMAGE_RENDERED, check);
     element.removeEventListener(tools.Enums.Events.MOUSE_CLICK, clickedInHost);
     element.removeEventListener(tools.Enums.Events.MOUSE_UP, clickedInHost);
+    element.removeEventListener(tools.Enums.Events.TOUCH_TAP, stopLateTap, true);
     clicks.unwatch(element);
+    fingers.unwatch(element);
   };
   const onEnabled = (event: Event) => watch((event as CustomEvent).detail.element);
   const onDisabled = (event: Event) => {
@@ -135,6 +173,7 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
     isTouch: clicks.isTouch,
     dispose() {
       clicks.dispose();
+      fingers.dispose();
       subscription.unsubscribe();
       core.eventTarget.removeEventListener(Events.ELEMENT_ENABLED, onEnabled);
       core.eventTarget.removeEventListener(Events.ELEMENT_DISABLED, onDisabled);
