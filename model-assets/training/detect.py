@@ -1,7 +1,7 @@
 """The whole inference pipeline, stages injected: the same code serves PyTorch modules and ONNX Runtime sessions.
 
     frame [H, W] u8 -> tone -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
-    before -> candidates -> suppression -> boxes
+    before, the last one on the mirror image too -> candidates -> suppression -> boxes
 
 The TypeScript `detectChromosomes` and `selectDetections` follow it step by step, equal on the golden arrays.
 """
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from embedding_nms import embedding_nms
+from mirrored_look import mean_of_looks, mirror_boxes, mirror_image
 from nms import hard_nms, soft_nms
 from preprocess import PreprocessError, Tone, feed_region, measure_tone
 from proposals import make_proposals
@@ -132,7 +133,13 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
     for _ in range(manifest["refinement"]["looks"] - 1):
         rois = next_rois(rois, heads[0], heads[1], plan, manifest)
         heads = stages.heads(features, rois)
-    scores, head_deltas, embeddings, types = heads
+    mirrored = None
+    last = heads
+    if manifest["refinement"]["mirrored"]:
+        mirrored_features = stages.dense(mirror_image(network_input))[0]
+        mirrored = stages.heads(mirrored_features, mirror_boxes(rois, network_input.shape[3]))
+        last = mean_of_looks(heads, mirrored)
+    scores, head_deltas, embeddings, types = last
     candidates = refine(rois, scores, head_deltas, embeddings, types, plan, manifest)
     trace.update(
         scouted=scouted,
@@ -146,10 +153,8 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         first_scores=first[0],
         first_deltas=first[1],
         rois=rois,
-        scores=scores,
-        head_deltas=head_deltas,
-        embeddings=embeddings,
-        types=types,
+        heads=heads,
+        mirrored=mirrored,
     )
     return CellDetection(candidates, tone, plan)
 

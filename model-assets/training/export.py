@@ -277,7 +277,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
         "anchors": {"sides": list(SIDES), "ratios": list(RATIOS)},
         "coder": {"rpnWeights": list(RPN_WEIGHTS), "headWeights": list(HEAD_WEIGHTS), "maxLogRatio": MAX_LOG_RATIO},
         "proposals": {"preNms": 6000, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
-        "refinement": {"looks": 2, "minScore": 0.05},
+        "refinement": {"looks": 2, "minScore": 0.05, "duplicateIou": 0.8, "mirrored": True},
         "suppression": {
             "candidateFloor": 0.01,
             "maxDetections": 200,

@@ -17,13 +17,18 @@ arrays
     objectness      float32 [1, 36, H/8, W/8]
     deltas          float32 [1, 144, H/8, W/8]
     proposals       float32 [R, 4]              network px
-    scores          float32 [R]                 heads, sigmoid applied
-    headDeltas      float32 [R, 4]
-    embeddings      float32 [R]
-    types           float32 [R, 24]             softmax applied
+    firstScores     float32 [R]                 first look of the heads, sigmoid applied
+    firstDeltas     float32 [R, 4]
+    rois            float32 [R', 4]             network px, of the last look
+    scores          float32 [R']                last look of the heads
+    headDeltas      float32 [R', 4]
+    embeddings      float32 [R']
+    types           float32 [R', 24]            softmax applied
+    mirroredScores, mirroredDeltas, mirroredEmbeddings, mirroredTypes
+                                                the same of the mirror image, as its heads gave them
     candidateBoxes  float32 [N, 4]              image px, best first
     candidateScores float32 [N]
-    candidateRois   int32   [N]                 proposal of each candidate
+    candidateRois   int32   [N]                 RoI of each candidate
     and for METHOD in eg, soft, hard, at a threshold of 0 (so all that survive the candidate floor), in the order of
     selection:
     METHODIndices   int32   [M]                 candidate of each detection
@@ -38,7 +43,7 @@ values
     counts { eg, soft, hard }                    detections at the manifest's thresholds
 
 A reader that starts from an array of the set (not from its own result of the step before) can compare each step alone:
-`proposals` from `objectness` and `deltas`, candidates from `proposals` and the heads' arrays, and so on. Steps of pure
+`proposals` from `objectness` and `deltas`, candidates from `rois` and the heads' arrays, and so on. Steps of pure
 arithmetic agree to float32 rounding, and the pixels exactly but for sums that land on .5 (`tolerances.pixels` = 1 grey
 level); network outputs agree within the tolerances given, which leave room for another execution provider.
 """
@@ -111,10 +116,8 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
         "firstScores": trace["first_scores"],
         "firstDeltas": trace["first_deltas"],
         "rois": trace["rois"],
-        "scores": trace["scores"],
-        "headDeltas": trace["head_deltas"],
-        "embeddings": trace["embeddings"],
-        "types": trace["types"],
+        **dict(zip(("scores", "headDeltas", "embeddings", "types"), trace["heads"])),
+        **dict(zip(("mirroredScores", "mirroredDeltas", "mirroredEmbeddings", "mirroredTypes"), trace["mirrored"])),
         "candidateBoxes": candidates.boxes,
         "candidateScores": candidates.scores,
         "candidateRois": candidates.rois.astype(np.int32),

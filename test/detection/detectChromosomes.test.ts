@@ -3,18 +3,9 @@ import { DetectionError } from '../../extension/src/detection/errors.ts';
 import { selectDetections } from '../../extension/src/detection/selectDetections.ts';
 import type { Stages } from '../../extension/src/detection/types.ts';
 import { manifestExample } from './manifestExample.ts';
-import { rectangleFrame, rectangleStages } from './rectangleStages.ts';
+import { rectangleFrame, rectangleStages, strips } from './rectangleStages.ts';
 
 const manifest = manifestExample();
-
-/** A grid of strips, some lying, some standing, in one part of the frame; sizes in image px. */
-function strips(left: number, top: number, long: number, short: number): number[][] {
-  return Array.from({ length: 12 }, (_, i) => {
-    const x = left + (i % 4) * Math.round(long * 1.4);
-    const y = top + Math.floor(i / 4) * Math.round(long * 1.4);
-    return i % 2 ? [x, y, x + long, y + short] : [x, y, x + short, y + long];
-  });
-}
 
 describe('rectangles are found where they were drawn, whatever the camera', () => {
   test.each([

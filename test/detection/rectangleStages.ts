@@ -110,3 +110,12 @@ export function rectangleFrame(
   }
   return { width, height, data };
 }
+
+/** A grid of strips, some lying, some standing, in one part of the frame; sizes in image px. */
+export function strips(left: number, top: number, long: number, short: number): number[][] {
+  return Array.from({ length: 12 }, (_, i) => {
+    const x = left + (i % 4) * Math.round(long * 1.4);
+    const y = top + Math.floor(i / 4) * Math.round(long * 1.4);
+    return i % 2 ? [x, y, x + long, y + short] : [x, y, x + short, y + long];
+  });
+}

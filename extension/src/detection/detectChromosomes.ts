@@ -1,18 +1,19 @@
 /**
  * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
  * frame [image px] → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
- * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement, as many looks as the manifest wants
- * → candidates [image px].
+ * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement, as many looks as the manifest wants, the
+ * last one on the mirror image too → candidates [image px].
  * The graphs are injected; suppression is `selectDetections`.
  */
 import { DetectionError } from './errors.ts';
 import { checkGrayImage, normalizePolarity } from './grayImage.ts';
 import type { Manifest } from './manifest.ts';
+import { meanOfLooks, mirrorBoxes, mirrorImage } from './mirroredLook.ts';
 import { preprocess } from './preprocess.ts';
 import { selectProposals } from './proposals.ts';
 import { NO_CANDIDATES, nextRois, refineRois } from './refinement.ts';
 import { chooseRegion, scoutSize } from './sizePolicy.ts';
-import type { Abortable, CellDetection, DetectionStage, Features, GrayImage, NetworkImage, Stages } from './types.ts';
+import type { Abortable, CellDetection, DetectionStage, Features, GrayImage, HeadsOutput, NetworkImage, Stages } from './types.ts';
 
 export interface DetectOptions {
   /** read between stages; the promise then rejects with its reason */
@@ -50,22 +51,35 @@ export async function detectChromosomes<F extends Features>(
   begin('dense');
   const networkImage = preprocess(frame, network.region, network.width, network.height, input);
   const dense = await stages.dense(networkImage);
-  let candidates = NO_CANDIDATES;
+  let rois: Float32Array;
+  let heads: HeadsOutput | null = null;
   try {
     begin('proposals');
     const numAnchors = manifest.anchors.sides.length * manifest.anchors.ratios.length;
     checkGrid('dense', dense, networkImage, manifest.stride, dense.objectness.length / numAnchors);
-    let rois = selectProposals(dense, network.width, network.height, manifest);
-    for (let looksLeft = manifest.refinement.looks; rois.length > 0 && looksLeft > 0; looksLeft--) {
+    rois = selectProposals(dense, network.width, network.height, manifest);
+    for (let look = 1; rois.length > 0; look++) {
       begin('heads');
-      const heads = await stages.heads(dense.features, rois);
+      heads = await stages.heads(dense.features, rois);
+      if (look === manifest.refinement.looks) break;
       begin('refinement');
-      if (looksLeft === 1) candidates = refineRois(rois, heads, network, manifest);
-      else rois = nextRois(rois, heads, network, manifest);
+      rois = nextRois(rois, heads, network, manifest);
     }
   } finally {
     dense.features.dispose();
   }
+  if (heads && rois.length > 0 && manifest.refinement.mirrored) {
+    begin('dense');
+    const { features } = await stages.dense(mirrorImage(networkImage));
+    try {
+      begin('heads');
+      heads = meanOfLooks(heads, await stages.heads(features, mirrorBoxes(rois, networkImage.width)));
+    } finally {
+      features.dispose();
+    }
+  }
+  begin('refinement');
+  const candidates = heads && rois.length > 0 ? refineRois(rois, heads, network, manifest) : NO_CANDIDATES;
   return {
     candidates,
     width,

@@ -63,6 +63,10 @@ export interface Manifest {
     readonly looks: number;
     /** RoIs below this score are not looked at again */
     readonly minScore: number;
+    /** of RoIs that overlap by more than this, the best one is looked at again. 1: all */
+    readonly duplicateIou: number;
+    /** whether the last look goes through the mirror image too; the mean of both counts */
+    readonly mirrored: boolean;
   };
   readonly suppression: {
     readonly candidateFloor: number;
@@ -95,6 +99,7 @@ const notNegative = rule('a number of at least 0', (v) => isNumber(v) && v >= 0)
 const fraction = rule('a number from 0 to 1', (v) => isNumber(v) && v >= 0 && v <= 1);
 const count = rule('an integer above 0', (v) => Number.isInteger(v) && (v as number) > 0);
 const gray = rule('an integer from 0 to 255', (v) => Number.isInteger(v) && (v as number) >= 0 && (v as number) <= 255);
+const flag = rule('true or false', (v) => typeof v === 'boolean');
 const text = rule('a text', (v) => typeof v === 'string' && v.length > 0);
 const record = rule('an object', (v) => typeof v === 'object' && v !== null && !Array.isArray(v));
 const positives = rule(
@@ -150,7 +155,7 @@ const RULES: Rules = {
   anchors: { sides: positives, ratios: positives },
   coder: { rpnWeights: weights, headWeights: weights, maxLogRatio: positive },
   proposals: { preNms: count, nmsIou: fraction, postNms: count, minSide: notNegative },
-  refinement: { looks: count, minScore: fraction },
+  refinement: { looks: count, minScore: fraction, duplicateIou: fraction, mirrored: flag },
   suppression: {
     candidateFloor: fraction,
     maxDetections: count,

@@ -6,6 +6,7 @@
 import { clipBoxes, decodeBoxes } from './boxCoder.ts';
 import { DetectionError } from './errors.ts';
 import type { Manifest } from './manifest.ts';
+import { nms } from './nms.ts';
 import type { NetworkRegion } from './sizePolicy.ts';
 import type { Candidates, HeadsOutput } from './types.ts';
 
@@ -49,7 +50,8 @@ function refinedBoxes(
 }
 
 /**
- * The RoIs of another look, [R',4] network px: what this look made of its own, without the hopeless.
+ * The RoIs of another look, [R',4] network px, best first: what this look made of its own, without the hopeless and
+ * without those that a better one covers: half a dozen proposals end on each chromosome, and one is enough to look again.
  * Beyond the paper, after Cascade R-CNN (Cai & Vasconcelos 2018) with shared heads: a proposal lies beside its
  * chromosome, the box made of it lies on it, so score, embedding and type of a second look are surer.
  */
@@ -61,14 +63,20 @@ export function nextRois(
 ): Float32Array {
   const boxes = refinedBoxes(rois, heads, network, manifest);
   const { minSide } = manifest.proposals;
-  const { minScore } = manifest.refinement;
-  const kept: number[] = [];
-  for (let r = 0; r < heads.scores.length; r++) {
+  const { minScore, duplicateIou } = manifest.refinement;
+  const hopeful = gatherRows(boxes, bestFirst(boxes, heads.scores, minSide, minScore), 4);
+  return gatherRows(hopeful, nms(hopeful, duplicateIou), 4);
+}
+
+/** Rows whose box and score are large enough, by descending score; ties go to the earlier one. */
+function bestFirst(boxes: Float32Array, scores: Float32Array, minSide: number, minScore: number): number[] {
+  const rows: number[] = [];
+  for (let r = 0; r < scores.length; r++) {
     const o = r * 4;
     const isLarge = boxes[o + 2] - boxes[o] >= minSide && boxes[o + 3] - boxes[o + 1] >= minSide;
-    if (isLarge && heads.scores[r] >= minScore) kept.push(r);
+    if (isLarge && scores[r] >= minScore) rows.push(r);
   }
-  return gatherRows(boxes, kept, 4);
+  return rows.sort((a, b) => scores[b] - scores[a] || a - b);
 }
 
 export function refineRois(
@@ -78,17 +86,9 @@ export function refineRois(
   manifest: Pick<Manifest, 'coder' | 'suppression' | 'types'>,
 ): Candidates {
   const { suppression, types } = manifest;
-  const numRois = rois.length >> 2;
   const boxes = refinedBoxes(rois, heads, network, manifest);
   toImageBoxes(boxes, network);
-
-  const order: number[] = [];
-  for (let r = 0; r < numRois; r++) {
-    const o = r * 4;
-    const isLarge = boxes[o + 2] - boxes[o] >= MIN_IMAGE_SIDE_PX && boxes[o + 3] - boxes[o + 1] >= MIN_IMAGE_SIDE_PX;
-    if (isLarge && heads.scores[r] >= suppression.candidateFloor) order.push(r);
-  }
-  order.sort((a, b) => heads.scores[b] - heads.scores[a] || a - b);
+  const order = bestFirst(boxes, heads.scores, MIN_IMAGE_SIDE_PX, suppression.candidateFloor);
   return {
     numCandidates: order.length,
     boxes: gatherRows(boxes, order, 4),
@@ -98,9 +98,9 @@ export function refineRois(
   };
 }
 
-function gatherRows(from: Float32Array, rows: readonly number[], width: number): Float32Array {
+function gatherRows(from: Float32Array, rows: ArrayLike<number>, width: number): Float32Array {
   const gathered = new Float32Array(rows.length * width);
-  rows.forEach((row, i) => gathered.set(from.subarray(row * width, (row + 1) * width), i * width));
+  for (let i = 0; i < rows.length; i++) gathered.set(from.subarray(rows[i] * width, (rows[i] + 1) * width), i * width);
   return gathered;
 }
 

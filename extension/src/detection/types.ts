@@ -10,7 +10,10 @@ export interface GrayImage {
   readonly data: Uint8Array;
 }
 
-/** What is fed to a graph: [1,1,height,width] u8; only the top left valid part holds picture, the rest is padding. */
+/**
+ * What is fed to a graph: [1,1,height,width] u8; only the top left valid part (top right in a mirror image) holds
+ * picture, the rest is padding.
+ */
 export interface NetworkImage {
   readonly width: number;
   readonly height: number;
