@@ -23,15 +23,18 @@ function share(seed, salt) {
 /** The options of one training cell: every property varied apart. */
 export function trainingCell(seed) {
   const between = (salt, low, high) => low + (high - low) * share(seed, salt);
-  const side = Math.round(between(1, 620, 800));
+  // A few chromosomes alone in a small frame look otherwise than the same ones in a cell: a network that never saw them boxes their pieces.
+  const isSparse = share(seed, 12) < 0.3;
+  const side = Math.round(isSparse ? between(1, 280, 520) : between(1, 620, 800));
+  const numChromosomes = isSparse ? Math.round(between(3, 2, 20)) : share(seed, 2) < 0.5 ? 46 : Math.round(between(3, 12, 92));
   return {
     seed,
-    numChromosomes: share(seed, 2) < 0.5 ? 46 : Math.round(between(3, 12, 92)),
+    numChromosomes,
     sex: share(seed, 4) < 0.5 ? 'F' : 'M',
     width: side,
     height: Math.round(side * between(5, 0.85, 1.1)),
-    numTouching: Math.round(between(6, 0, 14)),
-    numCrossing: Math.round(between(7, 0, 9)),
+    numTouching: Math.round(between(6, 0, 0.3 * Math.min(numChromosomes, 46))),
+    numCrossing: Math.round(between(7, 0, 0.2 * Math.min(numChromosomes, 46))),
     numNuclei: Math.round(between(8, 0, 2)),
     dust: between(9, 0, 2),
     bend: between(10, 0.3, 1.1),
