@@ -51,7 +51,8 @@ export function watchClicks({ onClick, onSecondFinger }: ImageGestures): ClickWa
   const onDown = (event: PointerEvent) => {
     // Keys mean the image from here on, and no longer the button of the panel that was pressed before.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
-    isTouch = event.pointerType === 'touch';
+    // A pen is a fine finger: the browser tells of it in touch events too.
+    isTouch = event.pointerType !== 'mouse';
     if (!event.isPrimary) {
       if (pressed) onSecondFinger(pressed.element);
       onCancel();
