@@ -2,6 +2,7 @@
 import { createCommandsModule } from './viewer/commands.ts';
 import { ChromosomeCountService } from './viewer/ChromosomeCountService.ts';
 import type { HostParams } from './viewer/hostTypes.ts';
+import { beginDetector } from './viewer/openDetector.ts';
 import { createPanelModule } from './panel/createPanelModule.ts';
 
 const EXTENSION_ID = '@chromosome-count/extension';
@@ -17,6 +18,9 @@ function assetsUrl(configured: string | undefined): string {
 }
 
 let service: ChromosomeCountService | null = null;
+
+/** For a page that is opened in the mode itself: called ahead of the viewer's own start. */
+export const begin = (): void => beginDetector(assetsUrl(undefined));
 
 export default {
   id: EXTENSION_ID,

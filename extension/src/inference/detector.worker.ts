@@ -47,6 +47,9 @@ async function answer(request: WorkerRequest): Promise<void> {
 }
 
 async function init(id: number, settings: WorkerSettings): Promise<void> {
+  const startedAt = performance.now();
+  const elapsed = (): number => performance.now() - startedAt;
+  const startMs = { model: 0, runtime: 0, sessions: 0, selfTest: 0 };
   const { navigator } = scope;
   const surroundings = {
     gpu: navigator.gpu,
@@ -64,10 +67,15 @@ async function init(id: number, settings: WorkerSettings): Promise<void> {
   loading.catch(() => undefined);
   const plan = await planProvider({ choice, numThreads, demotions }, surroundings);
   scope.postMessage({ type: 'planned', id, level: plan.level });
-  const [model, ort] = await Promise.all([loading, loadOrt(settings.ortUrl, plan.provider, plan.numThreads)]);
+  void loading.then(() => (startMs.model = elapsed()));
+  const ort = await loadOrt(settings.ortUrl, plan.provider, plan.numThreads);
+  startMs.runtime = elapsed();
+  const model = await loading;
   const device = await openDevice(plan);
   const stages = await createOnnxStages(ort, model.files, sessionOptions(plan.provider, device));
+  startMs.sessions = elapsed();
   const selfTestResult = await selfTest(stages, model.manifest, model.files);
+  startMs.selfTest = elapsed();
   detector = { model, stages };
   scope.postMessage({
     type: 'ready',
@@ -82,6 +90,7 @@ async function init(id: number, settings: WorkerSettings): Promise<void> {
       modelVersion: model.manifest.version,
       modelSha256: model.modelSha256,
       selfTest: selfTestResult,
+      startMs,
       isModelCached: await model.isCached,
     },
   });

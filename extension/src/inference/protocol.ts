@@ -26,6 +26,14 @@ export interface Demotion {
   readonly reason: string;
 }
 
+/** When each part of the worker's start had ended, ms since it began; model and runtime load side by side. */
+export interface StartTimes {
+  readonly model: number;
+  readonly runtime: number;
+  readonly sessions: number;
+  readonly selfTest: number;
+}
+
 export interface DetectorInfo {
   readonly provider: ProviderName;
   readonly level: ProviderLevel;
@@ -37,6 +45,7 @@ export interface DetectorInfo {
   /** of manifest.json, which holds the hashes of all other files */
   readonly modelSha256: string;
   readonly selfTest: SelfTestResult;
+  readonly startMs: StartTimes;
   /** false: the model is fetched anew next time (storage blocked, full or switched off) */
   readonly isModelCached: boolean;
 }

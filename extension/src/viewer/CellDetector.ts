@@ -5,10 +5,11 @@
 import type { Action, Box } from '../casework/types.ts';
 import { selectDetections } from '../detection/selectDetections.ts';
 import type { SuppressionMethod } from '../detection/types.ts';
-import { DetectorClient, type DetectorRun, type DetectorStatus } from '../inference/DetectorClient.ts';
+import type { DetectorClient, DetectorRun, DetectorStatus } from '../inference/DetectorClient.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import type { ProviderChoice } from './countSettings.ts';
 import type { DetectorState } from './countState.ts';
+import { openDetector } from './openDetector.ts';
 import type { ServiceContext } from './serviceContext.ts';
 
 type RecordAiRun = Extract<Action, { type: 'recordAiRun' }>;
@@ -39,13 +40,9 @@ export class CellDetector {
   start(provider: ProviderChoice): void {
     this.#client?.dispose();
     const { assetsUrl, store } = this.#context;
-    const client = new DetectorClient({
-      workerUrl: `${assetsUrl}detector.worker.mjs`,
-      modelUrl: `${assetsUrl}models/deepacev2-r18h/`,
-      ortUrl: `${assetsUrl}ort/`,
-      provider,
-    });
+    const client = openDetector(assetsUrl, provider);
     this.#client = client;
+    store.set({ detector: detectorState(client.status) });
     client.onStatus(status => {
       if (this.#client !== client) return;
       // A hang, a crash, a lost device: the counts go on, but the reader is to know where they come from now.

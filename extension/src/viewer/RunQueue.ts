@@ -13,6 +13,9 @@ import { messageOf, type ServiceContext } from './serviceContext.ts';
 /** Decoded frames that are held beside the one that is counted; so many that a store withholds delay nothing else. */
 const READS_AT_ONCE = 3;
 
+const untilAborted = (signal: AbortSignal): Promise<void> =>
+  new Promise(resolve => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+
 export class RunQueue {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
@@ -107,7 +110,7 @@ export class RunQueue {
       store.set({ run: { ...store.state.run!, currentCellId: cellId } });
       try {
         if (!pixels) throw read.error;
-        const detection = (await this.#countedAhead(cellId)) ?? (await client.detect(pixels, { signal }));
+        const detection = (await this.#countedAhead(cellId, signal)) ?? (await client.detect(pixels, { signal }));
         if (this.#context.viewer !== viewer) return;
         this.#detector.keep(cellId, detection);
         this.#record([[cellId, detection]], { by, step });
@@ -165,11 +168,36 @@ export class RunQueue {
     this.#ahead = { cellId, ended: count(), abort };
   }
 
-  /** What is being counted ahead for this cell; undefined when nothing is. */
-  async #countedAhead(cellId: string): Promise<DetectorRun | undefined> {
-    if (this.#ahead?.cellId !== cellId) return undefined;
-    await this.#ahead.ended;
-    return this.#detector.detectionOf(cellId);
+  /**
+   * Where the study is to be counted on opening, its first cell goes to the detector before the archive has said whether
+   * there is a stored count. What is found is kept for the run that follows, and forgotten when a stored count opens.
+   */
+  anticipate(): void {
+    const { viewer, store } = this.#context;
+    const { client } = this.#detector;
+    const cell = this.#openCase.state?.cells[0];
+    const isWanted = store.state.settings.countOnOpening && cell?.state === 'notCounted' && !this.#detector.detectionOf(cell.id);
+    if (!viewer || !client || !isWanted || this.#ahead || store.state.run || this.#countsByItself) return;
+    const { id: cellId } = cell;
+    const abort = new AbortController();
+    const count = async () => {
+      try {
+        const detection = await client.detect(await this.#read(cellId, abort.signal));
+        if (this.#context.viewer === viewer && !abort.signal.aborted) this.#detector.keep(cellId, detection);
+      } catch {
+        // The run tries it again, and tells the reader.
+      } finally {
+        if (this.#ahead?.abort === abort) this.#ahead = null;
+      }
+    };
+    this.#ahead = { cellId, ended: count(), abort };
+  }
+
+  /** What has been found, or is being found, ahead in a cell without a count; undefined when nothing has. */
+  async #countedAhead(cellId: string, signal: AbortSignal): Promise<DetectorRun | undefined> {
+    const isUnderWay = this.#ahead?.cellId === cellId;
+    if (isUnderWay) await Promise.race([this.#ahead!.ended, untilAborted(signal)]);
+    return isUnderWay || this.#openCase.cell(cellId).state === 'notCounted' ? this.#detector.detectionOf(cellId) : undefined;
   }
 
   #read(cellId: string, signal: AbortSignal) {

@@ -9,6 +9,7 @@ import { describeFit } from './describeFit.ts';
 import { addCountColumn, type WorklistHost } from './worklistColumn.ts';
 
 const MODE_ID = '@chromosome-count/mode';
+const ROUTE_NAME = 'chromosome-count';
 const EXTENSION_PACKAGE = '@chromosome-count/extension';
 const COUNT_PANEL = `${EXTENSION_PACKAGE}.panelModule.count`;
 const MEASUREMENT_PANEL = '@ohif/extension-cornerstone.panelModule.panelMeasurement';
@@ -60,11 +61,11 @@ async function modeFactory({ loadModules }: FactoryOptions): Promise<object> {
   return {
     ...basic,
     id: MODE_ID,
-    routeName: 'chromosome-count',
+    routeName: ROUTE_NAME,
     displayName: 'Chromosome count',
     hide: false,
     extensions: { ...basic.extensions, [extensionModule()]: '*' },
-    routes: [{ ...route, path: 'chromosome-count', layoutInstance, layoutTemplate: () => structuredClone(layoutInstance) }],
+    routes: [{ ...route, path: ROUTE_NAME, layoutInstance, layoutTemplate: () => structuredClone(layoutInstance) }],
     isValidMode: describeFit,
     onModeEnter(props: HostProps) {
       basic.onModeEnter.call(this, props);
@@ -83,5 +84,16 @@ function getCommandsModule(host: WorklistHost): object {
   addCountColumn(host);
   return { definitions: {} };
 }
+
+/** A page that was opened in the mode itself: its detector loads while the viewer still starts. */
+function beginDetector(): void {
+  const extension = extensionModule();
+  const isOpenedInMode = globalThis.location?.pathname.split('/').includes(ROUTE_NAME);
+  if (!isOpenedInMode || extension === EXTENSION_PACKAGE) return;
+  // The host imports the same module later, and tells the reader where that fails.
+  import(/* webpackIgnore: true */ extension).then(({ begin }: { begin(): void }) => begin()).catch(() => {});
+}
+
+beginDetector();
 
 export default { id: MODE_ID, modeFactory, getCommandsModule, extensionDependencies: {} };
