@@ -30,7 +30,9 @@ const largestSide = 65535;
 export async function readPicture(path) {
   const data = await readFile(path);
   if (!data.length) throw new Error('the file is empty');
-  const information = await sharp(data).metadata();
+  const information = await sharp(data).metadata().catch(cause => {
+    throw new Error('it is no picture, whatever its name says; expected PNG, JPEG or TIFF', { cause });
+  });
   if (!['png', 'jpeg', 'tiff'].includes(information.format)) throw new Error(`it is a ${information.format} picture; expected PNG, JPEG or TIFF`);
   if (!['uchar', 'ushort'].includes(information.depth)) throw new Error(`${information.depth} samples are not supported; expected 8 or 16 bits unsigned`);
   const pages = [];
@@ -46,7 +48,9 @@ async function readPage(data, page) {
   let picture = source.autoOrient();
   if (hasAlpha) picture = picture.flatten({ background: '#ffffff' });
   picture = picture.toColourspace(deep ? (gray ? 'grey16' : 'rgb16') : gray ? 'b-w' : 'srgb');
-  const { data: raw, info } = await picture.raw({ depth: deep ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true });
+  const { data: raw, info } = await picture.raw({ depth: deep ? 'ushort' : 'uchar' }).toBuffer({ resolveWithObject: true }).catch(cause => {
+    throw new Error(`the picture is damaged or cut short (${cause.message.trim().split('\n')[0]})`, { cause });
+  });
   if (info.width > largestSide || info.height > largestSide) throw new Error(`${info.width}×${info.height} px is more than DICOM can hold (${largestSide})`);
   const values = deep ? new Uint16Array(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.byteLength)) : new Uint8Array(raw);
   return asGrayIfEqual({ pixels: values, width: info.width, height: info.height, samples: info.channels, bitsStored: deep ? 16 : 8 });
