@@ -25,6 +25,7 @@ import { longTasks, TRACE_CATEGORIES } from './mainThreadTasks.mjs';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const PLUGIN_PATH = '/plugins/chromosome-count/';
 const WAIT_MS = 600_000;
+const NUM_OPENINGS = 3;
 const { values: options } = parseArgs({ options: { cells: { type: 'string', default: '20' }, json: { type: 'boolean', default: false } } });
 const numCells = Number(options.cells);
 
@@ -77,22 +78,77 @@ const untilDrawn = (page, count) => page.waitForFunction(expected => {
   return numDrawn >= numBoxes && performance.now();
 }, count).then(handle => handle.jsonValue());
 
-/** Opening with "count by itself" on, in a profile that has seen nothing. */
-async function coldOpening(browser, address) {
+/** Notes in `window.stages` when the page came to each stage of an opening, ms since the navigation. */
+function recordStages() {
+  const stages = (window.stages = {});
+  const note = name => (stages[name] ??= performance.now());
+  const OwnWorker = window.Worker;
+  window.Worker = class extends OwnWorker {
+    constructor(url, options) {
+      super(url, options);
+      if (/detector\.worker/.test(url)) note('detector begun');
+    }
+  };
+  const look = () => {
+    if (window.services) note('viewer started');
+    const state = window.services?.chromosomeCountService?.getState();
+    if (state?.detector.phase === 'ready') note('detector ready');
+    if (state?.caseState?.cells.length) note('cells listed');
+    const imageId = window.cornerstone?.getEnabledElements?.()[0]?.viewport?.getCurrentImageId?.();
+    if (imageId && window.cornerstone.cache.getImage(imageId)) note('first image shown');
+    if (!stages['first image shown'] || !stages['detector ready']) setTimeout(look, 5);
+  };
+  look();
+}
+
+/** The viewer's own mode up to its first image, in a profile that has seen nothing: what is not the plugin's. */
+async function viewerAlone(browser, address) {
+  const page = await freshPage(browser, { plugin: false });
+  await page.addInitScript(recordStages);
+  await page.goto(address, { waitUntil: 'commit' });
+  const firstImageMs = await page.waitForFunction(() => window.stages?.['first image shown']).then(handle => handle.jsonValue());
+  await page.context().close();
+  return firstImageMs;
+}
+
+/** Opening with "count by itself" on, in a profile that has seen nothing, up to the first count. */
+async function openCold(browser, address) {
   const page = await freshPage(browser, { countOnOpening: true });
-  await page.goto(address);
+  await page.addInitScript(recordStages);
+  await page.goto(address, { waitUntil: 'commit' });
   const firstCountMs = await untilDrawn(page, 1);
-  const startedAtMs = await page.evaluate(() => window.services.chromosomeCountService.getState().run?.startedAtMs);
+  const { stages, startMs } = await page.evaluate(() => ({
+    stages: window.stages,
+    startMs: window.services.chromosomeCountService.getState().detector.info.startMs,
+  }));
+  return { page, opening: { firstCountMs, stages: { ...stages, 'first count drawn': firstCountMs }, startMs } };
+}
+
+/** Several openings, each beside one of the viewer alone, so that both stand under the same load. */
+async function coldOpenings(browser, address, addressOfViewer) {
+  const openings = [];
+  for (let i = 0; i < NUM_OPENINGS; i++) {
+    const viewerMs = await viewerAlone(browser, addressOfViewer);
+    const { page, opening } = await openCold(browser, address);
+    await page.context().close();
+    openings.push({ ...opening, viewerMs });
+  }
+  return openings;
+}
+
+/** The whole study, in a profile that has seen nothing. */
+async function countStudy(browser, address) {
+  const { page, opening } = await openCold(browser, address);
   const { numCells: inStudy } = await countState(page);
   const counted = Math.min(numCells, inStudy);
-  const studyMs = (await untilDrawn(page, counted)) - startedAtMs;
+  const studyMs = (await untilDrawn(page, counted)) - opening.stages['cells listed'];
   const { errors, elapsedMs } = await countState(page);
   const workerBytes = await page.evaluate(async () => {
     const { breakdown } = await performance.measureUserAgentSpecificMemory();
     return breakdown.filter(({ attribution }) => attribution.some(({ scope }) => /Worker/.test(scope))).map(({ bytes, attribution, types }) => ({ bytes, url: attribution[0].url, types }));
   });
   await page.context().close();
-  return { firstCountMs, studyMs, counted, errors, elapsedMs, workerBytes };
+  return { studyMs, counted, errors, elapsedMs, workerBytes };
 }
 
 /** The recording begins on a page of the same site: a renderer that the browser starts later is not profiled. */
@@ -145,9 +201,19 @@ async function tasksWithoutPlugin(browser, address) {
 const line = (value, name, must) => options.json || console.log(`${value.padStart(12)}  ${name}${must ? `  (must: ${must})` : ''}`);
 const median = values => values.sort((a, b) => a - b)[values.length >> 1];
 
-function printCold({ firstCountMs, studyMs, counted, errors, elapsedMs, workerBytes }) {
-  line(`${(firstCountMs / 1000).toFixed(2)} s`, 'cold opening of the mode to the first count', '5 s');
-  line(`${(studyMs / 1000).toFixed(2)} s`, `${counted} cells counted and drawn`, '20 s');
+const inSeconds = ms => `${(ms / 1000).toFixed(2)} s`;
+
+function printOpenings(openings) {
+  const middle = [...openings].sort((a, b) => a.firstCountMs - b.firstCountMs)[openings.length >> 1];
+  line(inSeconds(middle.firstCountMs), `cold opening of the mode to the first count, median of ${openings.length}`, '5 s');
+  line(inSeconds(median(openings.map(({ viewerMs }) => viewerMs))), 'of the viewer’s own mode, without the plugin, to its first image');
+  for (const [name, ms] of Object.entries(middle.stages).sort(([, a], [, b]) => a - b)) line('', `${inSeconds(ms)}  ${name}`);
+  const { model, runtime, sessions, selfTest } = middle.startMs;
+  line('', `detector, since it began: model ${inSeconds(model)}, runtime ${inSeconds(runtime)}, sessions ${inSeconds(sessions)}, self-test ${inSeconds(selfTest)}`);
+}
+
+function printStudy({ studyMs, counted, errors, elapsedMs, workerBytes }) {
+  line(inSeconds(studyMs), `${counted} cells counted and drawn, from their listing`, '20 s');
   const ofSize = new Map();
   for (const [width, height, ms] of elapsedMs) if (ms) ofSize.set(`${width}×${height}`, [...(ofSize.get(`${width}×${height}`) ?? []), ms]);
   for (const [size, times] of ofSize) line(`${Math.round(median(times))} ms`, `in the worker, median of ${times.length} frames of ${size}`);
@@ -197,16 +263,19 @@ try {
   if (!options.json) console.log(`${machine.cores} cores, load ${machine.load.toFixed(1)} when it began, Chromium ${machine.chromium}`);
   const download = await downloadBytes();
   line(`${(download.total / 1000).toFixed(1)} kB`, 'download before the model, brotli, beside the wasm', '150 kB');
-  const cold = await part('Cold opening, then the study', () => coldOpening(browser, inMode));
-  if (cold) printCold(cold);
-  const withoutPlugin = await part('The page’s tasks', () => tasksWithoutPlugin(browser, `${server.url}/viewer?StudyInstanceUIDs=${study}`));
+  const inViewer = `${server.url}/viewer?StudyInstanceUIDs=${study}`;
+  const cold = await part('Cold opening', () => coldOpenings(browser, inMode, inViewer));
+  if (cold) printOpenings(cold);
+  const whole = await part('The study', () => countStudy(browser, inMode));
+  if (whole) printStudy(whole);
+  const withoutPlugin = await part('The page’s tasks', () => tasksWithoutPlugin(browser, inViewer));
   if (withoutPlugin) printTasks('opening without the plugin, all images loaded', withoutPlugin.opening);
   const withPlugin = await part('The page’s tasks with the plugin', () => tasksWithPlugin(browser, inMode));
   if (withPlugin) {
     printTasks('opening with the plugin', withPlugin.opening);
     printTasks('counting all cells', withPlugin.counting);
   }
-  if (options.json) console.log(JSON.stringify({ machine, download, cold, withoutPlugin, withPlugin }));
+  if (options.json) console.log(JSON.stringify({ machine, download, cold, whole, withoutPlugin, withPlugin }));
 } finally {
   await browser.close();
   await server.close();

@@ -208,6 +208,21 @@ inBrowser('chromosome count in the stock viewer', () => {
     await plain.close();
   });
 
+  test('opened by its address, one detector loads ahead of the study, and counts by itself', async () => {
+    const direct = await site.openPage();
+    const asked: string[] = [];
+    direct.on('request', request => asked.push(new URL(request.url()).pathname));
+    await direct.addInitScript(() => localStorage.setItem('chromosome-count.settings', JSON.stringify({ countOnOpening: true })));
+    await openStudy(direct, site.url, 'SYNTHETIC-2');
+    await untilCounted(direct);
+    expect(asked.filter(path => path.endsWith('/detector.worker.mjs'))).toHaveLength(1);
+    expect(asked.findIndex(path => path.endsWith('/detector.worker.mjs'))).toBeLessThan(asked.findIndex(path => path.startsWith('/dicomweb')));
+    await direct.locator('#cc-cell-1').click();
+    await untilImageIsShown(direct);
+    await untilShownCountIs(direct, 46);
+    await direct.close();
+  });
+
   test('no request left the origin', () => {
     expect(site.foreignRequests).toEqual([]);
   });
