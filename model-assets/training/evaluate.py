@@ -3,9 +3,9 @@
     python evaluate.py --data <folder> --model ../deepacev2-r18h --out evaluation.json [--limit N]
     python evaluate.py --data <folder> --checkpoint .runs/main/last.pt --scout .runs/scout/last.pt --out evaluation.json
 
-On a slice of the *train* part are chosen the threshold of every suppression method (fewest FP + FN) and the form of
-Embedding-Guided NMS (highest mAP50: how it ranks, whatever the threshold); validation images only measure. Writes a table to the screen, everything to --out, and pictures
-of the worst images to --failures (real cells: never commit them).
+On a slice of the *train* part are chosen the threshold of every suppression method and the form of Embedding-Guided NMS,
+both by the fewest FP + FN there; validation images only measure. Writes a table to the screen, everything to --out, and
+pictures of the worst images to --failures (real cells: never commit them).
 """
 from __future__ import annotations
 
@@ -127,15 +127,14 @@ def evaluate(tuning, validation, manifest: dict) -> dict:
     """Rows for hard, soft and every form of EG-NMS; thresholds from `tuning`, figures from `validation`."""
     forms = {"hard": ("hard", manifest), "soft": ("soft", manifest)}
     forms.update({f"eg:{variant}": ("eg", with_variant(manifest, variant)) for variant in VARIANTS})
-    rows, tuned = {}, {}
+    rows = {}
     for name, (method, form) in forms.items():
         matches = match_all(tuning, select_all(tuning, form, method))
         threshold, errors = choose_threshold(matches)
-        tuned[name] = average_precision(matches)
         rows[name] = measure(validation, select_all(validation, form, method), threshold)
         rows[name]["tuningErrors"] = errors
-        rows[name]["tuningMap50"] = tuned[name]
-    best = max((name for name in forms if name.startswith("eg:")), key=lambda name: tuned[name])
+        rows[name]["tuningMap50"] = average_precision(matches)
+    best = min((name for name in forms if name.startswith("eg:")), key=lambda name: rows[name]["tuningErrors"])
     for name, row in rows.items():
         row["againstSoft"] = paired_test(rows["soft"]["errorsPerImage"], row["errorsPerImage"])
     chosen = forms[best][1]

@@ -37,7 +37,7 @@ from scout import Scout
 
 OPSET = 16
 POOLED = 7
-SHIPPED_VARIANT = "intendedSharp"
+SHIPPED_VARIANT = "intendedCubic"
 INTENDED_USE = (
     "For Research Use Only. Not for use in diagnostic procedures. Marks and counts chromosomes in light-microscope "
     "images of single Giemsa-banded metaphase cells; every box is to be checked by a reader."
