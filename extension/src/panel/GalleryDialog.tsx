@@ -56,7 +56,7 @@ function GalleryCell({ cell, onClose }: { cell: Cell; onClose: () => void }) {
         <span>Cell {cell.cellNumber}</span>
         <strong>{count ?? (cell.state === 'excluded' ? 'out' : '–')}</strong>
       </span>
-      <span className="cc-small cc-dim cc-ellipsis">
+      <span className="cc-small cc-dim">
         {needsLook && <span className="cc-flagmark">⚑ look · </span>}
         {state.cellErrors.has(cell.id) ? 'Could not be counted' : <StateWords cell={cell} />}
         {placeWords(cell) && ` · ${placeWords(cell)}`}

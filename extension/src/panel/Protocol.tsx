@@ -1,5 +1,5 @@
 /** The laboratory's protocol: chosen, edited, handed on as JSON. */
-import { useId, useState } from 'react';
+import { useId, useRef, useState } from 'react';
 import { checkPreset, exportPresets, importPresets, PRESET_FIELD_NAMES } from '../casework/index.ts';
 import type { Preset } from '../casework/types.ts';
 import { download } from './download.ts';
@@ -16,6 +16,7 @@ export function Protocol() {
   const { service } = useCount();
   const preset = service.getState().caseState!.preset;
   const [error, setError] = useState('');
+  const file = useRef<HTMLInputElement>(null);
   const presets = service.presets();
   /** @returns why the change is refused; empty when it is taken */
   const change = (changes: Partial<Preset>): string => {
@@ -26,15 +27,18 @@ export function Protocol() {
       return messageOf(cause);
     }
   };
-  const load = async (file: File | undefined) => {
-    if (!file) return;
+  const load = async (input: HTMLInputElement) => {
+    const [chosen] = input.files ?? [];
+    if (!chosen) return;
     try {
       // The last one is used; all of them can be chosen from now on.
-      for (const imported of importPresets(await file.text())) service.usePreset(imported);
+      for (const imported of importPresets(await chosen.text())) service.usePreset(imported);
       setError('');
     } catch (cause) {
       setError(`Nothing was imported. ${messageOf(cause)}`);
     }
+    // The same file, once it is mended, can be chosen again.
+    input.value = '';
   };
   const fields = (list: readonly NumberField[]) =>
     list.map(field => <Field key={`${preset.id} ${field}`} label={PRESET_FIELD_NAMES[field]} value={String(preset[field])} onKeep={text => change({ [field]: Number(text) })} />);
@@ -75,10 +79,10 @@ export function Protocol() {
         <button type="button" onClick={() => download('chromosome-count-preset.json', exportPresets([preset]), 'application/json')}>
           Export
         </button>
-        <label className="cc-row">
-          <span className="cc-dim">Import</span>
-          <input type="file" accept="application/json,.json" aria-label="Import a protocol" className="cc-file" onChange={event => void load(event.target.files?.[0])} />
-        </label>
+        <button type="button" onClick={() => file.current!.click()}>
+          Import…
+        </button>
+        <input ref={file} type="file" hidden accept="application/json,.json" aria-label="Import a protocol" onChange={event => void load(event.target)} />
       </div>
       {error && (
         <p className="cc-errortext" role="alert">

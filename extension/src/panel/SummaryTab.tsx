@@ -9,6 +9,7 @@ import { plural } from './words.ts';
 import { useCount } from './useCount.ts';
 
 const percent = (fraction: number | null): string => (fraction === null ? '–' : `${(fraction * 100).toFixed(1)} %`);
+const hundredths = (value: number | null): string => (value === null ? '–' : value.toFixed(2));
 
 export function SummaryTab() {
   const { state } = useCount();
@@ -18,7 +19,9 @@ export function SummaryTab() {
     return (
       <>
         <SecondReader />
-        <p className="cc-section cc-dim">The summary of the case is hidden until the blind reading ends.</p>
+        <div className="cc-section">
+          <p className="cc-dim">The summary of the case is hidden until the blind reading ends.</p>
+        </div>
       </>
     );
   }
@@ -104,11 +107,10 @@ function StoredReports() {
       <h3>Stored in this study</h3>
       <ul>
         {reports.map((document, i) => (
-          <li key={document.sopInstanceUID} className="cc-row cc-spread">
-            <span style={{ flex: 'none' }}>{dateOf(document)}</span>
-            <span className="cc-dim cc-ellipsis" title={describe(document)}>
-              {i === 0 ? 'open · ' : ''}
-              {describe(document)}
+          <li key={document.sopInstanceUID}>
+            {dateOf(document)}
+            <span className="cc-dim">
+              {i === 0 ? ' · open' : ''} · {describe(document)}
             </span>
           </li>
         ))}
@@ -150,15 +152,32 @@ function Corrections() {
         <dt>Wrong or missing boxes per chromosome</dt>
         <dd>{percent(overall.aer)}</dd>
         <dt>Mean difference to the reader</dt>
-        <dd>{overall.bias === null ? '–' : overall.bias.toFixed(2)}</dd>
-        {devices.length > 1 &&
-          devices.map(([device, figures]) => (
-            <div key={device} style={{ display: 'contents' }}>
-              <dt>{device || 'Unknown scanner'}: no correction</dt>
-              <dd>{percent(figures.wcr)}</dd>
-            </div>
-          ))}
+        <dd>{hundredths(overall.bias)}</dd>
       </dl>
+      {devices.length > 1 && (
+        <table className="cc-table cc-small cc-devices">
+          <thead>
+            <tr>
+              <th scope="col">Scanner</th>
+              <th scope="col">Cells</th>
+              <th scope="col">No correction</th>
+              <th scope="col">Wrong boxes</th>
+              <th scope="col">Difference</th>
+            </tr>
+          </thead>
+          <tbody>
+            {devices.map(([device, figures]) => (
+              <tr key={device}>
+                <th scope="row">{device || 'Unknown'}</th>
+                <td>{figures.cells}</td>
+                <td>{percent(figures.wcr)}</td>
+                <td>{percent(figures.aer)}</td>
+                <td>{hundredths(figures.bias)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
       <div>
         <button type="button" onClick={() => download('chromosome-count-statistics.json', exportSiteStatistics(corrections), 'application/json')}>
           Export without images
@@ -252,9 +271,9 @@ function SecondReader() {
           <dt>Same count</dt>
           <dd>{percent(agreement.percentAgreement)}</dd>
           <dt>Cohen’s kappa</dt>
-          <dd>{agreement.kappa === null ? '–' : agreement.kappa.toFixed(2)}</dd>
+          <dd>{hundredths(agreement.kappa)}</dd>
           <dt>Mean difference, checker − reader</dt>
-          <dd>{agreement.meanDifference === null ? '–' : agreement.meanDifference.toFixed(2)}</dd>
+          <dd>{hundredths(agreement.meanDifference)}</dd>
           <dt>Boxes of both / reader alone / checker alone</dt>
           <dd>
             {agreement.boxesMatched} / {agreement.boxesOnlyReader} / {agreement.boxesOnlyChecker}
