@@ -1,15 +1,11 @@
-/**
- * The site's app-config.js. The plugin needs one line of it: `modes`. The `import` before it is for the first opening: a
- * page that is opened in the mode loads runtime and model while the browser is still at the viewer's own scripts.
- */
+/** The site's app-config.js. The plugin needs one line of it: `modes`. */
 
 /**
  * @param {{ modes?: string[] }} [options] URLs of mode modules
  * @returns {string} the script the viewer loads before it starts
  */
 export function appConfig({ modes = ['/plugins/chromosome-count/mode.mjs'] } = {}) {
-  const imports = modes.map(url => `import(${JSON.stringify(url)}).catch(() => {});\n`).join('');
-  return `${imports}window.config = {
+  return `window.config = {
   modes: ${JSON.stringify(modes)},
   extensions: [],
   customizationService: {},
