@@ -2,7 +2,7 @@ import { CaseworkError } from './errors.ts';
 import type { Box } from './types.ts';
 
 /** Smallest side of a box, image px: less is a slip of the pointer. */
-export const MIN_SIDE_PX = 1;
+const MIN_SIDE_PX = 1;
 
 export function boxArea([x0, y0, x1, y1]: Box): number {
   return Math.max(0, x1 - x0) * Math.max(0, y1 - y0);

@@ -29,7 +29,7 @@ function percent(fraction: number): string {
 }
 
 /** Independent units among the cells: colonies where each cell names its own, else cells. */
-export function independentUnits(cells: readonly Cell[], preset: Preset): { n: number; areColonies: boolean } {
+function independentUnits(cells: readonly Cell[], preset: Preset): { n: number; areColonies: boolean } {
   const areColonies = preset.independentUnit === 'colony' && cells.length > 0 && cells.every(({ colony }) => colony);
   return areColonies
     ? { n: new Set(cells.map(({ culture, colony }) => JSON.stringify([culture ?? null, colony]))).size, areColonies }

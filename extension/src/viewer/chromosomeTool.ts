@@ -57,7 +57,7 @@ const GRAB_DISTANCE_PX = 6;
 export const boxToPoints = ([x0, y0, x1, y1]: Box): [number, number][] => [[x0, y0], [x1, y0], [x0, y1], [x1, y1]];
 
 /** The box of an annotation, image px. */
-export function annotationBox(core: Core, imageId: string, points: readonly (readonly number[])[]): Box {
+function annotationBox(core: Core, imageId: string, points: readonly (readonly number[])[]): Box {
   const corners = points.map(point => core.utilities.worldToImageCoords(imageId, point as never) as [number, number]);
   const xs = corners.map(corner => corner[0]);
   const ys = corners.map(corner => corner[1]);
