@@ -208,15 +208,23 @@ inBrowser('chromosome count in the stock viewer', () => {
     await plain.close();
   });
 
-  test('opened by its address, one detector loads ahead of the study, and counts by itself', async () => {
+  test('opened by its address, one detector begins ahead of the viewer’s services, and counts by itself', async () => {
     const direct = await site.openPage();
-    const asked: string[] = [];
-    direct.on('request', request => asked.push(new URL(request.url()).pathname));
-    await direct.addInitScript(() => localStorage.setItem('chromosome-count.settings', JSON.stringify({ countOnOpening: true })));
+    await direct.addInitScript(() => {
+      localStorage.setItem('chromosome-count.settings', JSON.stringify({ countOnOpening: true }));
+      const begun: boolean[] = [];
+      const page = window as never as { Worker: typeof Worker; detectorsBegunAhead: boolean[] };
+      page.detectorsBegunAhead = begun;
+      page.Worker = class extends Worker {
+        constructor(url: string | URL, options?: WorkerOptions) {
+          super(url, options);
+          if (String(url).endsWith('/detector.worker.mjs')) begun.push(!window.services?.chromosomeCountService);
+        }
+      };
+    });
     await openStudy(direct, site.url, 'SYNTHETIC-2');
     await untilCounted(direct);
-    expect(asked.filter(path => path.endsWith('/detector.worker.mjs'))).toHaveLength(1);
-    expect(asked.findIndex(path => path.endsWith('/detector.worker.mjs'))).toBeLessThan(asked.findIndex(path => path.startsWith('/dicomweb')));
+    expect(await direct.evaluate(() => (window as never as { detectorsBegunAhead: boolean[] }).detectorsBegunAhead)).toEqual([true]);
     await direct.locator('#cc-cell-1').click();
     await untilImageIsShown(direct);
     await untilShownCountIs(direct, 46);
