@@ -12,6 +12,7 @@ from checkpoint import CheckpointError
 from detect import detect_chromosomes, onnx_stages, read_manifest, select_detections, torch_stages
 from export import ExportError, compare, export_model, load_network
 from golden import draw_picture, make_golden, read_golden
+from mirrored_look import logits
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_golden_set_is_what_the_exported_model_gives(exported):
 def test_golden_steps_follow_from_each_other(exported):
     """Shapes and ranges that a reader relies on."""
     arrays, values, tolerances = read_golden(exported[0] / "golden")
-    count, candidates = len(arrays["proposals"]), len(arrays["candidateScores"])
+    count, candidates = len(arrays["rois"]), len(arrays["candidateScores"])
     assert arrays["gray8"].shape == (values["height"], values["width"])
     assert arrays["networkInput"].shape[2] % 32 == 0 and arrays["networkInput"].shape[3] % 32 == 0
     assert arrays["features"].shape[2:] == tuple(s // 8 for s in arrays["networkInput"].shape[2:])
@@ -87,7 +88,10 @@ def test_golden_steps_follow_from_each_other(exported):
     np.testing.assert_allclose(arrays["types"].sum(axis=1), 1, atol=1e-4)
     assert arrays["candidateBoxes"].shape == (candidates, 4)
     assert (np.diff(arrays["candidateScores"]) <= 0).all()
-    np.testing.assert_array_equal(arrays["candidateScores"], arrays["scores"][arrays["candidateRois"]])
+    for name in ("scores", "headDeltas", "embeddings", "types"):
+        assert arrays["mirrored" + name.removeprefix("head").capitalize()].shape == arrays[name].shape
+    logit = (logits(arrays["scores"]) + logits(arrays["mirroredScores"])) / 2
+    np.testing.assert_allclose(arrays["candidateScores"], (1 / (1 + np.exp(-logit)))[arrays["candidateRois"]], rtol=1e-6)
     for method in ("eg", "soft", "hard"):
         assert (np.diff(arrays[method + "Scores"]) <= 0).all()
         assert arrays[method + "Indices"].max() < candidates

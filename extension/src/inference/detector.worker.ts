@@ -67,10 +67,15 @@ async function init(id: number, settings: WorkerSettings): Promise<void> {
   loading.catch(() => undefined);
   const plan = await planProvider({ choice, numThreads, demotions }, surroundings);
   scope.postMessage({ type: 'planned', id, level: plan.level });
-  void loading.then(() => (startMs.model = elapsed()));
-  const ort = await loadOrt(settings.ortUrl, plan.provider, plan.numThreads);
-  startMs.runtime = elapsed();
-  const model = await loading;
+  const timed = async <T>(part: 'model' | 'runtime', ended: Promise<T>): Promise<T> => {
+    const result = await ended;
+    startMs[part] = elapsed();
+    return result;
+  };
+  const [model, ort] = await Promise.all([
+    timed('model', loading),
+    timed('runtime', loadOrt(settings.ortUrl, plan.provider, plan.numThreads)),
+  ]);
   const device = await openDevice(plan);
   const stages = await createOnnxStages(ort, model.files, sessionOptions(plan.provider, device));
   startMs.sessions = elapsed();
