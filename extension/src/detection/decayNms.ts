@@ -75,8 +75,8 @@ export function decayNms(boxes: Float32Array, scores: Float32Array, decay: Decay
         if (intersection === 0) continue;
         const overlap = intersection / (areas[k] + area - intersection);
         const square = overlap * overlap;
-        // The two powers in use without the general one, which takes as long as the rest of the decay.
-        const power = exponent === 2 ? square : exponent === 4 ? square * square : overlap ** exponent;
+        // The powers in use without the general one, which takes as long as the rest of the decay.
+        const power = exponent === 2 ? square : exponent === 3 ? square * overlap : exponent === 4 ? square * square : overlap ** exponent;
         const sigmoid = guidance === null ? 0 : 1 / (1 + Math.exp(steepness * (Math.abs(selectedEmbeddings[k] - embedding) - delta)));
         score *= Math.exp(-(power * (base + sigmoid)) / sigma);
         if (score < scoreFloor) break;
