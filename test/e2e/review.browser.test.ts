@@ -142,8 +142,17 @@ inBrowser('review in the stock viewer', () => {
       near(await added(), box);
     };
     const tap = async (point: readonly [number, number]) => touch.touchscreen.tap(...(await pointOnPage(touch, point)));
+    const isSelectPressed = () => touch.locator('.cc button[aria-pressed=true]', { hasText: 'Select' }).waitFor();
+    const isAddedSelected = () =>
+      touch.waitForFunction(() => {
+        const { caseState } = window.services.chromosomeCountService.getState();
+        const added = caseState!.cells[1].chromosomes.find(({ status }) => status === 'added')!;
+        return window.cornerstoneTools.annotation.selection.getAnnotationsSelected().includes(added.id);
+      });
     await touch.getByRole('button', { name: 'Select', exact: true }).tap();
+    await isSelectPressed();
     await tap([70, 70]);
+    await isAddedSelected();
     await untilMoved(() => touchDragOnImage(touch, [70, 70], [110, 100]), [60, 50, 160, 150]);
     await untilMoved(() => touchDragOnImage(touch, [160, 150], [200, 180]), [60, 50, 200, 180]);
     // The host tells of a tap, and of the mouse that a browser makes of it, when they can be no double one: a drag that
