@@ -11,12 +11,8 @@ const PROBABILITY_FLOOR = 1e-6;
 /** [H,W] with left and right exchanged: the valid part lies top right, padding on the left. */
 export function mirrorImage(image: NetworkImage): NetworkImage {
   const { width, height, data } = image;
-  const mirrored = new Uint8Array(data.length);
-  for (let row = 0; row < height; row++) {
-    const first = row * width;
-    mirrored.set(data.subarray(first, first + width), first);
-    mirrored.subarray(first, first + width).reverse();
-  }
+  const mirrored = data.slice();
+  for (let row = 0; row < height; row++) mirrored.subarray(row * width, (row + 1) * width).reverse();
   return { ...image, data: mirrored };
 }
 
