@@ -1,5 +1,6 @@
 import { KEY_BINDINGS } from '../viewer/customization.ts';
 import { Dialog } from './Dialog.tsx';
+import { Legend } from './Legend.tsx';
 import { RESEARCH_USE } from './words.ts';
 
 const KEY_WORDS: Readonly<Record<string, string>> = { down: '↓', up: '↑', enter: 'Enter', backspace: 'Backspace', ctrl: 'Ctrl', shift: 'Shift', esc: 'Esc' };
@@ -24,6 +25,7 @@ export function HelpSheet({ isOpen, onClose }: { isOpen: boolean; onClose: () =>
         <li>Remove: click a box, or drag around several to remove them all.</li>
         <li>Select: drag an edge or a corner of a box; by finger, tap the box first. Shift and click selects a second one, to merge.</li>
       </ul>
+      <Legend />
       <div className="cc-keys">
         {[KEY_BINDINGS.slice(0, HALF), KEY_BINDINGS.slice(HALF)].map(bindings => (
           <table key={bindings[0].commandName} className="cc-table">

@@ -1,6 +1,5 @@
 /** How boxes are chosen, what is drawn, where it runs, which protocol. */
 import { useEffect, useRef, useState } from 'react';
-import { BOX_STYLES, MARK_STYLES } from '../viewer/boxStyle.ts';
 import type { ProviderChoice } from '../viewer/countSettings.ts';
 import { Protocol } from './Protocol.tsx';
 import { METHOD_WORDS } from './words.ts';
@@ -83,17 +82,6 @@ function Display() {
         <input type="checkbox" checked={settings.showNumbers} onChange={() => service.changeSettings({ showNumbers: !settings.showNumbers })} />
         Number every box (N)
       </label>
-      <div className="cc-swatches" aria-label="Meaning of the lines">
-        {[...Object.values(BOX_STYLES), ...Object.values(MARK_STYLES)].map(({ label, color, lineDash, lineWidth }) => (
-          <span key={label} style={{ display: 'contents' }}>
-            <svg width="34" height="14" aria-hidden="true">
-              <rect width="34" height="14" fill="#e8e8e8" rx="2" />
-              <line x1="3" x2="31" y1="7" y2="7" stroke={color} strokeWidth={lineWidth + 0.5} strokeDasharray={lineDash || undefined} />
-            </svg>
-            <span>{label}</span>
-          </span>
-        ))}
-      </div>
     </div>
   );
 }

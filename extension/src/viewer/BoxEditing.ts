@@ -1,14 +1,14 @@
 /** What a hand does to the boxes on the image: modes, clicks, drags, selection. What it means for the count is the case's. */
-import { agreementFigures, boxIou, fittingBox, SAME_CHROMOSOME_IOU } from '../casework/index.ts';
-import type { Box, Chromosome, Difference, RiskFlag } from '../casework/types.ts';
+import { boxIou, fittingBox, SAME_CHROMOSOME_IOU } from '../casework/index.ts';
+import type { Box, Chromosome, RiskFlag } from '../casework/types.ts';
 import type { CellDetection } from '../detection/types.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import { candidateAt, smallestAround } from './boxAtPoint.ts';
-import { draggedBox, gripAt } from './boxGrip.ts';
-import { CHROMOSOME_TOOL, type ChromosomeToolHost, type EditMode, type ShownBox } from './chromosomeTool.ts';
+import { BoxMoving } from './BoxMoving.ts';
+import { CellMarks } from './CellMarks.ts';
+import { CHROMOSOME_TOOL, type ChromosomeToolHost, type EditMode } from './chromosomeTool.ts';
 import type { OpenCase } from './OpenCase.ts';
 import type { ServiceContext } from './serviceContext.ts';
-import type { HeldOnImage } from './viewportTracking.ts';
 
 type Point = readonly [number, number];
 
@@ -22,17 +22,19 @@ export class BoxEditing {
   readonly #context: ServiceContext;
   readonly #openCase: OpenCase;
   readonly #detectionOf: (cellId: string) => CellDetection | undefined;
+  readonly marks: CellMarks;
+  readonly moving: BoxMoving;
   /** The primary tool that add or remove mode took the mouse from. */
   #toolBefore = 'WindowLevel';
   /** What the last click, or clicks with Shift, selected. */
   #clickedIds: readonly string[] = [];
-  /** What a flag points at, until something else is done. */
-  #pointed: { readonly cellId: string; readonly boxes: readonly Box[] } | null = null;
 
   constructor(context: ServiceContext, openCase: OpenCase, detectionOf: (cellId: string) => CellDetection | undefined) {
     this.#context = context;
     this.#openCase = openCase;
     this.#detectionOf = detectionOf;
+    this.marks = new CellMarks(openCase);
+    this.moving = new BoxMoving(context, openCase, cellId => this.#selected(cellId));
   }
 
   // ---- modes ----
@@ -101,49 +103,18 @@ export class BoxEditing {
       editMode: () => store.state.editMode,
       showBoxes: () => store.state.settings.showBoxes,
       showNumbers: () => store.state.settings.showNumbers,
-      shownBoxes: imageId => this.#shownBoxes(imageId),
+      shownBoxes: imageId => {
+        const cellId = images.cellOf(imageId);
+        return cellId && this.#openCase.state ? this.marks.of(cellId) : [];
+      },
       isPressed: () => this.#context.viewer?.tracking.isPressed() ?? false,
       wasClick: () => this.#context.viewer?.tracking.wasClick() ?? false,
       isTouch: () => this.#context.viewer?.tracking.isTouch() ?? false,
       drawn: (imageId, box, mode) => this.#drawn(imageId, box, mode),
       moved: (imageId, chromosomeId, box) => {
         const cellId = images.cellOf(imageId);
-        if (cellId) this.#move(cellId, chromosomeId, box);
+        if (cellId) this.moving.move(cellId, chromosomeId, box);
       },
-    };
-  }
-
-  #move(cellId: string, chromosomeId: string, box: Box): void {
-    if (this.#openCase.act({ type: 'moveChromosome', cellId, chromosomeId, box }, 'Box moved.')) return;
-    // Where the case does not take it, the box is drawn where the case has it.
-    const before = this.#openCase.live(cellId).find(({ id }) => id === chromosomeId);
-    if (before) this.#context.viewer?.layer.place(chromosomeId, before.box);
-  }
-
-  /**
-   * A finger, which hides what is under it, takes hold of a box that was tapped before: anywhere else it is the host's, or
-   * each swipe would move a chromosome.
-   * @param canvasPx the side of a pixel of the canvas, image px
-   */
-  takeHold(imageId: string, from: Point, canvasPx: number): HeldOnImage | null {
-    const { viewer, images, store } = this.#context;
-    const cellId = images.cellOf(imageId);
-    if (!viewer || !cellId || store.state.editMode !== 'select' || !store.state.settings.showBoxes) return null;
-    const { locking, visibility } = viewer.tools.annotation;
-    const [taken] = this.#selected(cellId).flatMap(({ id, box }) => {
-      const grip = locking.isAnnotationLocked(id) || !visibility.isAnnotationVisible(id) ? null : gripAt(box, from, canvasPx);
-      return grip ? [{ id, box, grip }] : [];
-    });
-    if (!taken) return null;
-    const { id, box, grip } = taken;
-    let dragged = box;
-    return {
-      moveTo: ([x, y]) => {
-        dragged = draggedBox(box, grip, [x - from[0], y - from[1]]);
-        viewer.layer.place(id, dragged);
-      },
-      drop: () => this.#move(cellId, id, dragged),
-      cancel: () => viewer.layer.place(id, box),
     };
   }
 
@@ -153,37 +124,11 @@ export class BoxEditing {
     tool?.cancelGesture(element);
   }
 
-  #shownBoxes(imageId: string): readonly ShownBox[] {
-    const cellId = this.#context.images.cellOf(imageId);
-    const { state } = this.#openCase;
-    if (!cellId || !state) return [];
-    const ghosts = this.#openCase
-      .visible(cellId)
-      .filter(({ status }) => status === 'removed')
-      .map(({ id, box }) => ({ id, box, kind: 'removed' as const }));
-    const { chromosomes } = this.#openCase.cell(cellId);
-    const proposed = this.#proposed(cellId).flatMap((difference): ShownBox[] => {
-      if (difference.kind === 'new') return [{ id: difference.id, box: difference.chromosome.box, kind: 'proposed' }];
-      const gone = chromosomes.find(({ id }) => id === difference.chromosomeId);
-      return gone ? [{ id: difference.id, box: gone.box, kind: 'gone' }] : [];
-    });
-    const pointed = this.#pointed?.cellId === cellId ? this.#pointed.boxes.map((box, i) => ({ id: `${i}`, box, kind: 'pointed' as const })) : [];
-    return [...ghosts, ...proposed, ...pointed, ...this.#readersDifferences(cellId)];
-  }
-
-  /** Boxes that one reader alone has, in a cell that both have finished. */
-  #readersDifferences(cellId: string): readonly ShownBox[] {
-    const between = agreementFigures(this.#openCase.state!).differences.find(difference => difference.cellId === cellId);
-    if (!between) return [];
-    const shown = (kind: 'onlyReader' | 'onlyChecker') => between[kind].map(({ id, box }) => ({ id, box, kind }));
-    return [...shown('onlyReader'), ...shown('onlyChecker')];
-  }
-
   /** A click or tap at a point of the image, image px. */
   clicked(imageId: string, point: Point, withShift: boolean): void {
     const cellId = this.#context.images.cellOf(imageId);
     if (!cellId) return;
-    this.#pointed = null;
+    this.marks.pointAt(cellId, null);
     const { editMode } = this.#context.store.state;
     if (editMode === 'remove') this.#removeAt(cellId, point);
     else if (editMode === 'add') this.#addAt(cellId, point);
@@ -201,14 +146,9 @@ export class BoxEditing {
   #removeAt(cellId: string, point: Point): void {
     const hit = smallestAround(this.#openCase.live(cellId), point);
     if (!hit) return;
-    const gone = this.#proposed(cellId).find(difference => difference.kind === 'gone' && difference.chromosomeId === hit.id);
+    const gone = this.marks.proposed(cellId).find(difference => difference.kind === 'gone' && difference.chromosomeId === hit.id);
     if (gone) this.#acceptDifference(cellId, gone.id);
     else this.#remove(cellId, hit.id);
-  }
-
-  /** What the latest run sees differently, where whoever is reading is asked about it. */
-  #proposed(cellId: string): readonly Difference[] {
-    return this.#openCase.person().role === 'reader' ? (this.#openCase.cell(cellId).proposal?.differences ?? []) : [];
   }
 
   /** One difference of the proposal is taken over; the others stay open. */
@@ -224,7 +164,7 @@ export class BoxEditing {
 
   /** What a run proposes at this point, a ghost or the model's own candidate if there is one, else a box of fitting size. */
   #addAt(cellId: string, point: Point): void {
-    const proposed = smallestAround(this.#proposed(cellId).flatMap(({ id, ...difference }) => (difference.kind === 'new' ? [{ id, box: difference.chromosome.box }] : [])), point);
+    const proposed = smallestAround(this.marks.proposed(cellId).flatMap(({ id, ...difference }) => (difference.kind === 'new' ? [{ id, box: difference.chromosome.box }] : [])), point);
     if (proposed) {
       this.#acceptDifference(cellId, proposed.id);
       return;
@@ -270,7 +210,7 @@ export class BoxEditing {
     const { shownCellId } = store.state;
     const image = shownCellId ? images.of(shownCellId) : undefined;
     if (!viewer || !shownCellId || !image) return;
-    this.#pointed = { cellId: shownCellId, boxes: flag.boxes };
+    this.marks.pointAt(shownCellId, flag.boxes);
     const [first] = flag.boxes;
     if (first) viewer.tracking.reveal(image.imageId, [(first[0] + first[2]) / 2, (first[1] + first[3]) / 2]);
     this.#context.announce(flag.explanation);

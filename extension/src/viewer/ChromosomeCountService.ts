@@ -150,7 +150,7 @@ export class ChromosomeCountService {
       tools,
       onImage: imageId => this.#imageShown(imageId),
       onClick: (imageId, point, withShift) => this.boxes.clicked(imageId, point, withShift),
-      onFinger: (imageId, point, canvasPx) => this.boxes.takeHold(imageId, point, canvasPx),
+      onFinger: (imageId, point, canvasPx) => this.boxes.moving.takeHold(imageId, point, canvasPx),
       onSecondFinger: element => this.boxes.cancelGesture(element),
       onClickInHost: () => this.boxes.showSelection(),
     });

@@ -28,3 +28,6 @@ export const MARK_STYLES = {
   onlyReader: { color: '#0072B2', lineWidth: 3, lineDash: '12,4', label: 'Reader only' },
   onlyChecker: { color: '#8E44AD', lineWidth: 3, lineDash: '3,3', label: 'Checker only' },
 } as const satisfies Record<string, BoxStyle>;
+
+export const LOOKS = { ...BOX_STYLES, ...MARK_STYLES };
+export type Look = keyof typeof LOOKS;

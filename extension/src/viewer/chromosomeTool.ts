@@ -6,7 +6,7 @@
  */
 import type { Types as ToolTypes } from '@cornerstonejs/tools';
 import type { Box, Chromosome, ChromosomeStatus } from '../casework/types.ts';
-import { BOX_STYLES, MARK_STYLES, type BoxStyle } from './boxStyle.ts';
+import { BOX_STYLES, LOOKS, MARK_STYLES, type BoxStyle } from './boxStyle.ts';
 import type { Core, Tools, Viewport } from './hostTypes.ts';
 
 export const CHROMOSOME_TOOL = 'ChromosomeBox';
@@ -195,7 +195,7 @@ export function createChromosomeTool(core: Core, tools: Tools, host: ChromosomeT
       const shown = imageId ? host.shownBoxes(imageId) : [];
       for (const { id, box, kind } of shown) {
         const canvas = boxToPoints(box).map(corner => viewport.worldToCanvas(core.utilities.imageToWorldCoords(imageId, corner)!));
-        drawOutline(svg, `${kind}-${id}`, canvas, kind === 'removed' ? BOX_STYLES.removed : MARK_STYLES[kind]);
+        drawOutline(svg, `${kind}-${id}`, canvas, LOOKS[kind]);
       }
       return annotations.length + shown.length > 0;
     }
@@ -244,8 +244,9 @@ export function createChromosomeTool(core: Core, tools: Tools, host: ChromosomeT
       'font-family': 'Inter, Roboto, sans-serif',
     };
     for (const [name, value] of Object.entries(attributes)) text.setAttribute(name, value);
-    const score = isNear && chromosome.score !== undefined ? ` · ${Math.round(chromosome.score * 100)} %` : '';
-    text.textContent = `${chromosome.number}${score}`;
+    const { number, status, score } = chromosome;
+    const about = isNear ? ` · ${BOX_STYLES[status].label}` : '';
+    text.textContent = `${number}${about}${isNear && status === 'ai' && score !== undefined ? ` ${Math.round(score * 100)} %` : ''}`;
     if (existing) svg.setNodeTouched(hash);
     else svg.appendNode(text as never, hash);
   }
