@@ -54,6 +54,8 @@ export function watchFingers(take: (element: HTMLElement, canvasPoint: Point) =>
     keep(event);
   };
   const onMove = (event: TouchEvent) => {
+    // Else the browser scrolls too, and goes on after the finger is lifted: it swallows the next tap as the stop of that.
+    if (event.cancelable) event.preventDefault();
     const touch = [...event.touches].find(({ identifier }) => identifier === finger?.id);
     if (!finger || !touch) return;
     keep(event);
