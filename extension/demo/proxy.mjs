@@ -6,6 +6,12 @@ import https from 'node:https';
 const dropped = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'host', 'origin', 'referer', 'cookie']);
 
 /**
+ * The viewer encodes the commas of a list of attributes (PS3.18 8.3.4.3), and Orthanc 1.x knows no list but with plain
+ * ones: its study list would stay without descriptions.
+ */
+const withPlainLists = path => path.replace(/(?<=[?&]includefield=)[^&]*/g, list => list.replace(/%2C/gi, ','));
+
+/**
  * @param {string} root DICOMweb root, http or https; user and password in it become basic authentication
  * @param {{ prefix: string, timeoutMs?: number }} options
  * @throws TypeError when the root is no http address
@@ -24,7 +30,7 @@ export function proxyHandler(root, { prefix, timeoutMs = 60_000 }) {
 
   return (request, response) =>
     new Promise(resolve => {
-      const path = basePath + request.url.slice(prefix.length);
+      const path = basePath + withPlainLists(request.url.slice(prefix.length));
       const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !dropped.has(name)));
       if (authorization) headers.authorization = authorization;
       const fail = (status, message) => {
