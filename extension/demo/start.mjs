@@ -2,26 +2,14 @@
  * `npm start`: from a clean clone to the viewer with the plugin and a sample study. At the top only what Node itself
  * brings: the packages may not be installed yet.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import net from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { StartError, checkNode, installPackages } from '../installPackages.mjs';
 import { proxyHandler } from './proxy.mjs';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const leastNode = 20;
-
-/** A message for a person, without a stack. */
-export class StartError extends Error {}
-
-/** @throws StartError for a Node.js that is too old */
-export function checkNode(version = process.versions.node) {
-  if (Number(version.split('.')[0]) < leastNode) {
-    throw new StartError(`Node.js ${leastNode} or later is needed; this is ${version}. Get it from your package manager or from nodejs.org.`);
-  }
-}
 
 /** @throws StartError for a PORT that is no port number */
 export function portFrom(text) {
@@ -47,14 +35,6 @@ export function explain(error, { port } = {}) {
 }
 
 const say = text => console.log(`chromosome-count: ${text}`);
-
-function installPackages() {
-  if (existsSync(join(root, 'node_modules', '.package-lock.json'))) return;
-  say('installing the packages (npm ci, once)');
-  const { status, error } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
-  if (error) throw new StartError('npm cannot be started: it comes with Node.js and must be on the PATH.');
-  if (status !== 0) throw new StartError('The packages could not be installed (npm ci). Its messages above say why: usually no network, a proxy that npm does not know, or a full disk.');
-}
 
 /** Fails now, not after minutes of drawing. */
 function checkPort(port) {

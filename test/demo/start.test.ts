@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -8,13 +8,29 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
 import { startServer } from '../../extension/demo/server.mjs';
-import { StartError, checkNode, describePacs, explain, portFrom } from '../../extension/demo/start.mjs';
+import { describePacs, explain, portFrom } from '../../extension/demo/start.mjs';
+import { StartError, checkNode, installPackages } from '../../extension/installPackages.mjs';
 
 const start = join(dirname(__filename), '..', '..', 'extension', 'demo', 'start.mjs');
 
 test('an old Node.js is refused with the version it needs', () => {
   expect(() => checkNode('18.20.1')).toThrow(/Node.js 20 or later is needed; this is 18.20.1/);
   expect(() => checkNode('24.0.0')).not.toThrow();
+});
+
+test('packages that cannot be installed are told in words, and every script that needs them installs them first', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'clone-'));
+  try {
+    // No package.json there: npm ci refuses.
+    expect(() => installPackages(root)).toThrow(StartError);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+  const { scripts } = JSON.parse(await readFile(join(dirname(__filename), '..', '..', 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+  // Not by npm's own hooks: .npmrc keeps packages from running scripts, which switches those off too.
+  const needy = Object.entries(scripts).filter(([name]) => name !== 'start');
+  expect(needy.map(([name]) => name)).toEqual(expect.arrayContaining(['import', 'build', 'test', 'count']));
+  for (const [name, script] of needy) expect([name, script]).toEqual([name, expect.stringMatching(/^node extension\/installPackages\.mjs && /)]);
 });
 
 test.each(['abc', '70000', '-1', '3000.5'])('PORT=%s is refused', text => expect(() => portFrom(text)).toThrow(StartError));
