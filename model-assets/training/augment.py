@@ -209,9 +209,8 @@ def tone_table(limits, generator, strength: float = 1.0) -> np.ndarray:
 
 def degrade(canvas: np.ndarray, generator, strength: float = 1.0) -> np.ndarray:
     """Uneven light, blur, noise, JPEG."""
-    side = canvas.shape[0]
     if generator.random() < 0.35 * strength:
-        field = cv2.resize(generator.uniform(0.75, 1.1, (3, 3)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+        field = cv2.resize(generator.uniform(0.75, 1.1, (3, 3)).astype(np.float32), canvas.shape[::-1], interpolation=cv2.INTER_CUBIC)
         canvas = np.clip(canvas * field, 0, 255).astype(np.uint8)
     if generator.random() < 0.4 * strength:
         canvas = cv2.GaussianBlur(canvas, (0, 0), generator.uniform(0.3, 1.6))

@@ -1,7 +1,7 @@
 """The whole inference pipeline, stages injected: the same code serves PyTorch modules and ONNX Runtime sessions.
 
     frame [H, W] u8 -> tone -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
-    before, the last one on the mirror image too -> candidates -> suppression -> boxes
+    before -> close-up of what they made -> candidates -> suppression -> boxes
 
 The TypeScript `detectChromosomes` and `selectDetections` follow it step by step, equal on the golden arrays.
 """
@@ -16,7 +16,6 @@ import numpy as np
 import torch
 
 from embedding_nms import embedding_nms
-from mirrored_look import mean_of_looks, mirror_boxes, mirror_image
 from nms import hard_nms, soft_nms
 from preprocess import PreprocessError, Tone, feed_region, measure_tone
 from proposals import make_proposals
@@ -24,6 +23,7 @@ from refinement import Candidates, next_rois, refine
 from size_policy import SizePlan, plan_size, scout_size
 
 METHODS = ("eg", "soft", "hard")
+GRAPHS = ("scout", "dense", "heads", "closeUp")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +33,14 @@ class Stages:
     scout: u8 [1, 1, h, w] -> f32 [1, 2, h/4, w/4]
     dense: u8 [1, 1, H, W] -> features [1, C, H/8, W/8], objectness [1, 36, ...], deltas [1, 144, ...]
     heads: features, rois f32 [R, 4] network px -> scores [R], deltas [R, 4], embeddings [R], types [R, 24]
+    close_up: u8 [1, 1, H, W], boxes f32 [R, 4] network px, their scores f32 [R] -> scores [R], deltas [R, 4],
+    types [R, 24]; None: the detector of the paper, and what the close-up is trained on
     """
 
     scout: Callable
     dense: Callable
     heads: Callable
+    close_up: Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Detections:
 
 
 def torch_stages(network, scout, device: str = "cpu") -> Stages:
-    """`network` a DeepACE, `scout` a Scout, both in eval mode."""
+    """`network` a DeepACE, `scout` a Scout, both in eval mode; without a close-up."""
 
     def tensor(array):
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
@@ -96,11 +99,17 @@ def onnx_stages(model_dir, manifest: dict, num_threads: int = 1) -> Stages:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     scout, dense, heads = session("scout"), session("dense"), session("heads")
+    close_up = session("closeUp") if "closeUp" in manifest["files"] else None
     return Stages(
         lambda image: scout.run(["scout"], {"image": image})[0],
         lambda image: tuple(dense.run(["features", "objectness", "deltas"], {"image": image})),
         lambda features, rois: tuple(
             heads.run(["scores", "deltas", "embeddings", "types"], {"features": features, "rois": rois})
+        ),
+        close_up and (
+            lambda image, boxes, scores: tuple(
+                close_up.run(["scores", "deltas", "types"], {"image": image, "boxes": boxes, "headScores": scores})
+            )
         ),
     )
 
@@ -131,16 +140,16 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
     rois = proposals
     heads = first = stages.heads(features, rois)
     for _ in range(manifest["refinement"]["looks"] - 1):
-        rois = next_rois(rois, heads[0], heads[1], plan, manifest)
+        rois, _ = next_rois(rois, heads[0], heads[1], plan, manifest)
         heads = stages.heads(features, rois)
-    mirrored = None
-    last = heads
-    if manifest["refinement"]["mirrored"]:
-        mirrored_features = stages.dense(mirror_image(network_input))[0]
-        mirrored = stages.heads(mirrored_features, mirror_boxes(rois, network_input.shape[3]))
-        last = mean_of_looks(heads, mirrored)
-    scores, head_deltas, embeddings, types = last
-    candidates = refine(rois, scores, head_deltas, embeddings, types, plan, manifest)
+    scores, head_deltas, embeddings, types = heads
+    boxes, asked, close = rois, scores, None
+    if stages.close_up:
+        boxes, made_of = next_rois(rois, scores, head_deltas, plan, manifest)
+        asked = scores[made_of]
+        close = stages.close_up(network_input, boxes, asked)
+        scores, head_deltas, embeddings, types = close[0], close[1], embeddings[made_of], (types[made_of] + close[2]) / 2
+    candidates = refine(boxes, scores, head_deltas, embeddings, types, plan, manifest)
     trace.update(
         scouted=scouted,
         scout_input=scout_input,
@@ -154,7 +163,9 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         first_deltas=first[1],
         rois=rois,
         heads=heads,
-        mirrored=mirrored,
+        boxes=boxes,
+        asked=asked,
+        close=close,
     )
     return CellDetection(candidates, tone, plan)
 

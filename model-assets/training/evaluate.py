@@ -21,7 +21,7 @@ import torch
 
 from checkpoint import CheckpointError
 from dataset import DataError, MetaphaseSet
-from detect import detect_chromosomes, onnx_stages, read_manifest, select_detections, torch_stages
+from detect import GRAPHS, detect_chromosomes, onnx_stages, read_manifest, select_detections, torch_stages
 from embedding_nms import VARIANTS
 from export import default_manifest, load_network, load_scout
 from metrics import (
@@ -85,10 +85,17 @@ def match_all(results, selected, iou_threshold: float = 0.5) -> list[Match]:
 
 
 def choose_threshold(matches: list[Match]) -> tuple:
-    """-> (threshold with the fewest FP + FN, that number); the middle of a plateau, which generalises best."""
+    """-> (threshold with few FP + FN, their number there). A few errors more or less are chance: the middle of the plateau
+    about the fewest, as wide as its errors stay within their own standard deviation (Poisson), generalises best."""
     errors = np.array([sum(m.above(t).errors for m in matches) for t in THRESHOLDS])
-    best = np.flatnonzero(errors == errors.min())
-    return float(THRESHOLDS[best[len(best) // 2]]), int(errors.min())
+    first = last = int(errors.argmin())
+    high = errors.min() + errors.min() ** 0.5
+    while first > 0 and errors[first - 1] <= high:
+        first -= 1
+    while last + 1 < len(errors) and errors[last + 1] <= high:
+        last += 1
+    middle = (first + last) // 2
+    return float(THRESHOLDS[middle]), int(errors[middle])
 
 
 def measure(results, selected, threshold: float) -> dict:
@@ -204,7 +211,7 @@ def open_model(options) -> tuple:
     """-> (manifest, stages, hashes of the graphs or {})."""
     if options.model:
         manifest = read_manifest(options.model)
-        hashes = {name: manifest["files"][name]["sha256"] for name in ("scout", "dense", "heads")}
+        hashes = {name: manifest["files"][name]["sha256"] for name in GRAPHS if name in manifest["files"]}
         return manifest, onnx_stages(options.model, manifest, options.threads), hashes
     network, _ = load_network(options.checkpoint)
     manifest = default_manifest(options.checkpoint.parent.name, "0.0.0", float(network.config.canonical_size))

@@ -1,6 +1,9 @@
-"""Checkpoints -> a model directory: scout.onnx, dense.onnx, heads.onnx, golden/, manifest.json.
+"""Checkpoints -> a model directory: scout.onnx, dense.onnx, heads.onnx, close-up.onnx, golden/, manifest.json.
 
-    python export.py .runs/main/last.pt --scout .runs/scout/last.pt --out ../deepacev2-r18h [--evaluation evaluation.json]
+    python export.py .runs/main/last.pt --scout .runs/scout/last.pt --close-up .runs/close-up/last.pt \\
+        --out ../deepacev2-r18h [--evaluation evaluation.json]
+
+Without --close-up: the detector alone, on whose boxes the close-up is trained; the viewer does not take it.
 
 Opset 16 (see docs: GridSample-20 and later Resize forms are not on ONNX Runtime's WebGPU provider), batch norm folded,
 weights stored as fp16 with a Cast that the runtime folds at load: half the size at the same speed and fp32 arithmetic.
@@ -26,6 +29,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from anchors import RATIOS, SIDES, STRIDE
 from box_coder import HEAD_WEIGHTS, MAX_LOG_RATIO, RPN_WEIGHTS
+from close_up import DELTA_SHARE, SIDE, CloseUp, beside, darkness, expand_boxes, fused_score
 from checkpoint import CheckpointError, best_state, read_checkpoint
 from configuration import TYPES, Configuration
 from detect import onnx_stages
@@ -36,6 +40,7 @@ from roi_align import roi_align
 from scout import Scout
 
 OPSET = 16
+GRAPH_FILES = {"scout": "scout.onnx", "dense": "dense.onnx", "heads": "heads.onnx", "closeUp": "close-up.onnx"}
 POOLED = 7
 SHIPPED_VARIANT = "intendedCubic"
 INTENDED_USE = (
@@ -52,14 +57,14 @@ class ExportError(RuntimeError):
 
 
 class _OnnxRoiAlign(torch.autograd.Function):
-    """roi_align for PyTorch, the RoiAlign operator for the exporter."""
+    """roi_align of one image for PyTorch, the RoiAlign operator for the exporter."""
 
     @staticmethod
-    def forward(ctx, features, rois):
-        return roi_align(features, rois, torch.zeros(len(rois), dtype=torch.long), 1.0 / STRIDE, POOLED)
+    def forward(ctx, features, rois, spatial_scale, output):
+        return roi_align(features, rois, torch.zeros(len(rois), dtype=torch.long), spatial_scale, output)
 
     @staticmethod
-    def symbolic(g, features, rois):
+    def symbolic(g, features, rois, spatial_scale, output):
         # ConstantOfShape instead of a Cast to int64, which ONNX Runtime's WebGPU provider has not.
         count = g.op("Slice", g.op("Shape", rois), *(g.op("Constant", value_t=torch.tensor([v])) for v in (0, 1)))
         image_index = g.op("ConstantOfShape", count, value_t=torch.tensor([0]))
@@ -70,10 +75,10 @@ class _OnnxRoiAlign(torch.autograd.Function):
             image_index,
             coordinate_transformation_mode_s="half_pixel",
             mode_s="avg",
-            output_height_i=POOLED,
-            output_width_i=POOLED,
+            output_height_i=output,
+            output_width_i=output,
             sampling_ratio_i=2,
-            spatial_scale_f=1.0 / STRIDE,
+            spatial_scale_f=spatial_scale,
         )
 
 
@@ -92,8 +97,21 @@ class HeadsStage(torch.nn.Module):
         self.network = network
 
     def forward(self, features, rois):
-        scores, deltas, embeddings, types = self.network.classify(_OnnxRoiAlign.apply(features, rois))
+        scores, deltas, embeddings, types = self.network.classify(_OnnxRoiAlign.apply(features, rois, 1.0 / STRIDE, POOLED))
         return scores.sigmoid(), deltas, embeddings, types.softmax(dim=1)
+
+
+class CloseUpStage(torch.nn.Module):
+    """The crops are cut, and what heads and close-up say of the score is fused, inside the graph."""
+
+    def __init__(self, close_up):
+        super().__init__()
+        self.close_up = close_up
+
+    def forward(self, image, boxes, scores):
+        crops = _OnnxRoiAlign.apply(darkness(image), expand_boxes(boxes), 1.0, SIDE)
+        levels, deltas, types = self.close_up(crops, beside(boxes, scores))
+        return fused_score(scores, levels), deltas * DELTA_SHARE, types.softmax(dim=1)
 
 
 def load_network(path: Path):
@@ -109,6 +127,12 @@ def load_scout(path: Path) -> torch.nn.Module:
     scout = Scout()
     scout.load_state_dict(best_state(read_checkpoint(path)))
     return scout.eval()
+
+
+def load_close_up(path: Path) -> torch.nn.Module:
+    close_up = CloseUp()
+    close_up.load_state_dict(best_state(read_checkpoint(path)))
+    return close_up.eval()
 
 
 def export_graph(module, inputs, path: Path, input_names, output_names, dynamic_axes) -> None:
@@ -189,8 +213,8 @@ def example_rois(width: int, height: int, count: int) -> np.ndarray:
     return np.concatenate([low, high], axis=1).astype(np.float32)
 
 
-def export_stages(network, scout, folder: Path) -> dict:
-    """Writes the three graphs into `folder`; -> errors found, by graph. Raises ExportError where one differs."""
+def export_stages(network, scout, close_up, folder: Path) -> dict:
+    """Writes the graphs into `folder`; -> errors found, by graph. Raises ExportError where one differs."""
     height, width = COMPARED_SIZES[0]
     image = torch.from_numpy(example_image(height, width))
     rois = torch.from_numpy(example_rois(width, height, 13))
@@ -215,9 +239,17 @@ def export_stages(network, scout, folder: Path) -> dict:
             {"features": reduced, **{n: {0: "numRois"} for n in ("rois", "scores", "deltas", "embeddings", "types")}},
         ),
     }
+    if close_up:
+        stages["closeUp"] = (
+            CloseUpStage(close_up).eval(),
+            (image, rois, torch.linspace(0.1, 0.9, len(rois))),
+            ["image", "boxes", "headScores"],
+            ["scores", "deltas", "types"],
+            {"image": spatial, **{n: {0: "numBoxes"} for n in ("boxes", "headScores", "scores", "deltas", "types")}},
+        )
     errors = {}
     for name, (module, inputs, input_names, output_names, axes) in stages.items():
-        plain, final = folder / f"{name}.fp32.onnx", folder / f"{name}.onnx"
+        plain, final = folder / f"{name}.fp32.onnx", folder / GRAPH_FILES[name]
         export_graph(module, inputs, plain, input_names, output_names, axes)
         store_weights_as_fp16(plain, final)
         errors[name] = {"fp32": 0.0, "fp16": 0.0}
@@ -236,6 +268,10 @@ def export_stages(network, scout, folder: Path) -> dict:
 def _compared_feeds(name: str, network):
     for height, width in COMPARED_SIZES:
         image = example_image(height, width)
+        if name == "closeUp":
+            for count in (29, 1):
+                yield {"image": image, "boxes": example_rois(width, height, count), "headScores": np.linspace(0, 1, count, dtype=np.float32)}
+            continue
         if name != "heads":
             yield {"image": image}
             continue
@@ -277,7 +313,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
         "anchors": {"sides": list(SIDES), "ratios": list(RATIOS)},
         "coder": {"rpnWeights": list(RPN_WEIGHTS), "headWeights": list(HEAD_WEIGHTS), "maxLogRatio": MAX_LOG_RATIO},
         "proposals": {"preNms": 6000, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
-        "refinement": {"looks": 2, "minScore": 0.05, "duplicateIou": 0.8, "mirrored": True},
+        "refinement": {"looks": 2, "minScore": 0.05, "duplicateIou": 0.8},
         "suppression": {
             "candidateFloor": 0.01,
             "maxDetections": 200,
@@ -306,14 +342,14 @@ def use_evaluation(manifest: dict, evaluation: dict) -> None:
     manifest["metrics"] = evaluation["manifestMetrics"]
 
 
-def export_model(network, scout, out: Path, *, model_id: str, version: str, training: dict, evaluation: dict | None = None) -> dict:
+def export_model(network, scout, close_up, out: Path, *, model_id: str, version: str, training: dict, evaluation: dict | None = None) -> dict:
     """Writes a complete model directory; nothing of an old one is touched before everything has been compared."""
     manifest = default_manifest(model_id, version, float(network.config.canonical_size))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        errors = export_stages(network, scout, folder)
-        for name in ("scout", "dense", "heads"):
-            manifest["files"][name] = describe_file(folder, f"{name}.onnx")
+        errors = export_stages(network, scout, close_up, folder)
+        for name in errors:
+            manifest["files"][name] = describe_file(folder, GRAPH_FILES[name])
         manifest["training"] = training
         manifest["metrics"] = {"command": "none: not evaluated"}
         if evaluation is not None:
@@ -335,6 +371,7 @@ def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path, nargs="?", help="last.pt of train.py; left out: random weights, for development")
     parser.add_argument("--scout", type=Path, help="last.pt of the scout's training; left out: random weights, for development")
+    parser.add_argument("--close-up", type=Path, help="last.pt of train_close_up.py; left out: none, or random weights for development")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--date", help="of the training, YYYY-MM-DD; default today")
@@ -349,12 +386,15 @@ def main(arguments=None) -> int:
     else:
         network, step = DeepACE(Configuration()).eval(), 0
     scout = load_scout(options.scout) if options.scout else Scout().eval()
+    close_up = None if options.checkpoint else CloseUp().eval()
+    if options.close_up:
+        close_up = load_close_up(options.close_up)
     evaluation = json.loads(options.evaluation.read_text()) if options.evaluation else None
     date = options.date or datetime.date.today().isoformat()
     training = {"data": options.data, "date": date, "steps": step, "configuration": network.config.to_dict()}
     try:
         result = export_model(
-            network, scout, options.out, model_id=options.out.name, version=options.version, training=training, evaluation=evaluation
+            network, scout, close_up, options.out, model_id=options.out.name, version=options.version, training=training, evaluation=evaluation
         )
     except (CheckpointError, ExportError) as error:
         print(f"export: {error}", file=sys.stderr)

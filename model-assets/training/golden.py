@@ -24,11 +24,14 @@ arrays
     headDeltas      float32 [R', 4]
     embeddings      float32 [R']
     types           float32 [R', 24]            softmax applied
-    mirroredScores, mirroredDeltas, mirroredEmbeddings, mirroredTypes
-                                                the same of the mirror image, as its heads gave them
+    closeUpBoxes    float32 [B, 4]              network px, what the close-up looks at
+    closeUpHeadScores float32 [B]                 the heads' scores of what they were made of
+    closeUpScores   float32 [B]
+    closeUpDeltas   float32 [B, 4]
+    closeUpTypes    float32 [B, 24]
     candidateBoxes  float32 [N, 4]              image px, best first
     candidateScores float32 [N]
-    candidateRois   int32   [N]                 RoI of each candidate
+    candidateRois   int32   [N]                 the close-up's box of each candidate
     and for METHOD in eg, soft, hard, at a threshold of 0 (so all that survive the candidate floor), in the order of
     selection:
     METHODIndices   int32   [M]                 candidate of each detection
@@ -117,7 +120,9 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
         "firstDeltas": trace["first_deltas"],
         "rois": trace["rois"],
         **dict(zip(("scores", "headDeltas", "embeddings", "types"), trace["heads"])),
-        **dict(zip(("mirroredScores", "mirroredDeltas", "mirroredEmbeddings", "mirroredTypes"), trace["mirrored"])),
+        "closeUpBoxes": trace["boxes"],
+        "closeUpHeadScores": trace["asked"],
+        **dict(zip(("closeUpScores", "closeUpDeltas", "closeUpTypes"), trace["close"] or ())),
         "candidateBoxes": candidates.boxes,
         "candidateScores": candidates.scores,
         "candidateRois": candidates.rois.astype(np.int32),

@@ -41,19 +41,19 @@ def refined_boxes(rois, deltas, plan: SizePlan, manifest: dict) -> np.ndarray:
     return clip_boxes(boxes, plan.network_width, plan.network_height)
 
 
-def next_rois(rois, scores, deltas, plan: SizePlan, manifest: dict) -> np.ndarray:
-    """The RoIs of another look, [R', 4] f32 network px, best first: what this look made of its own, without the
-    hopeless and without those that a better one covers (IoU above `duplicateIou`): half a dozen proposals end on each
-    chromosome, and one of them is enough to look again.
+def next_rois(rois, scores, deltas, plan: SizePlan, manifest: dict) -> tuple:
+    """What another look is through: what this look made of its own, without the hopeless and without those that a better
+    one covers (IoU above `duplicateIou`): half a dozen proposals end on each chromosome, and one of them is enough to look
+    again. -> (RoIs [R', 4] f32 network px, best first; the row that each was made of [R']).
 
     Beyond the paper, after Cascade R-CNN (Cai & Vasconcelos 2018) with shared heads: a proposal lies beside its
     chromosome, the box made of it lies on it, so score, embedding and type of a second look are surer.
     """
     boxes = refined_boxes(rois, deltas, plan, manifest).astype(np.float32)
     large = ((boxes[:, 2:] - boxes[:, :2]) >= manifest["proposals"]["minSide"]).all(axis=1)
-    hopeful = large & (scores >= manifest["refinement"]["minScore"])
-    boxes = boxes[hopeful]
-    return boxes[hard_nms(boxes, scores[hopeful], manifest["refinement"]["duplicateIou"])[0]]
+    hopeful = np.flatnonzero(large & (scores >= manifest["refinement"]["minScore"]))
+    kept = hopeful[hard_nms(boxes[hopeful], scores[hopeful], manifest["refinement"]["duplicateIou"])[0]]
+    return boxes[kept], kept
 
 
 def refine(rois, scores, deltas, embeddings, types, plan: SizePlan, manifest: dict) -> Candidates:

@@ -101,11 +101,36 @@ test('the second look goes through the boxes of the first, without the hopeless'
   expect(cell.candidates.numCandidates).toBe(second.length / 4);
 });
 
+test('the close-up has the last word on score and place, half of it on the type', async () => {
+  const stages = rectangleStages(manifest);
+  const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
+  const plain = await detectChromosomes(frame, manifest, stages);
+  const closeUp: Stages['closeUp'] = async (image, boxes, headScores) => {
+    const { scores, deltas, types } = await stages.closeUp(image, boxes, headScores);
+    expect(image).toBe(stages.fed[stages.fed.length - 2]);
+    types!.fill(0);
+    for (let b = 0; b < scores.length; b++) {
+      deltas[b * 4] = 1; // a tenth of the width: head weight 10
+      types![b * manifest.types.length + 7] = 1;
+    }
+    return { scores: scores.map((score) => score / 2), deltas, types };
+  };
+  const seen = await detectChromosomes(frame, manifest, { ...stages, closeUp });
+  const first = [...plain.candidates.boxes.slice(0, 4)];
+  const moved = [...seen.candidates.boxes.slice(0, 4)];
+  expect(moved[0]).toBeCloseTo(first[0] + (first[2] - first[0]) / 10, 2);
+  expect(moved[1]).toBeCloseTo(first[1], 2);
+  expect(seen.candidates.scores[0]).toBeCloseTo(plain.candidates.scores[0] / 2, 6);
+  expect([...seen.candidates.embeddings]).toEqual([...plain.candidates.embeddings]);
+  expect(seen.candidates.types![7]).toBeCloseTo(0.5, 6);
+  expect(seen.candidates.types![0]).toBeCloseTo(0.45, 6); // the heads' 0.9 for the first one
+});
+
 test('stages are announced in order; an abort between stages stops there and frees the features', async () => {
   const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
   const seen: string[] = [];
   await detectChromosomes(frame, manifest, rectangleStages(manifest), { onStage: (stage) => seen.push(stage) });
-  expect(seen).toEqual(['scout', 'dense', 'proposals', 'heads', 'refinement', 'heads', 'refinement']);
+  expect(seen).toEqual(['scout', 'dense', 'proposals', 'heads', 'refinement', 'heads', 'refinement', 'closeUp', 'refinement']);
 
   for (const numBegun of seen.keys()) {
     const controller = new AbortController();
@@ -141,6 +166,12 @@ describe('what a graph returns is checked against the manifest', () => {
     ['too few embeddings', (s) => ({
       heads: async (f, rois) => ({ ...(await s.heads(f, rois)), embeddings: new Float32Array(1) }),
     }), 'embeddings'],
+    ['NaN from the close-up', (s) => ({
+      closeUp: async (image, boxes, scores) => ({ ...(await s.closeUp(image, boxes, scores)), scores: scores.map(() => NaN) }),
+    }), 'finite scores'],
+    ['too few deltas from the close-up', (s) => ({
+      closeUp: async (image, boxes, scores) => ({ ...(await s.closeUp(image, boxes, scores)), deltas: new Float32Array(1) }),
+    }), 'deltas'],
   ];
   test.each(broken)('%s', async (_, change, words) => {
     const stages = rectangleStages(manifest);

@@ -4,10 +4,9 @@ import { detectChromosomes } from '../../extension/src/detection/detectChromosom
 import { grayHistogram, histogramPercentile, normalizePolarity } from '../../extension/src/detection/grayImage.ts';
 import { readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
 import { readManifest } from '../../extension/src/detection/manifest.ts';
-import { meanOfLooks, mirrorBoxes } from '../../extension/src/detection/mirroredLook.ts';
 import { preprocess } from '../../extension/src/detection/preprocess.ts';
 import { selectProposals } from '../../extension/src/detection/proposals.ts';
-import { nextRois, refineRois } from '../../extension/src/detection/refinement.ts';
+import { closeUpHeads, nextRois, refineRois } from '../../extension/src/detection/refinement.ts';
 import { selectDetections, suppress } from '../../extension/src/detection/selectDetections.ts';
 import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
 import type { Candidates, SuppressionMethod } from '../../extension/src/detection/types.ts';
@@ -88,7 +87,7 @@ describe('equal to Python on the golden arrays', () => {
 
   test('RoIs of the second look', () => {
     expect(manifest.refinement.looks).toBe(2);
-    expect(worst(nextRois(proposals, firstHeads, network, manifest), rois)).toBeLessThan(tolerances.boxesPx);
+    expect(worst(nextRois(proposals, firstHeads, network, manifest).rois, rois)).toBeLessThan(tolerances.boxesPx);
   });
 
   const rois = golden.float32('rois');
@@ -98,15 +97,21 @@ describe('equal to Python on the golden arrays', () => {
     embeddings: golden.float32('embeddings'),
     types: golden.float32('types'),
   };
-  const mirrored = {
-    scores: golden.float32('mirroredScores'),
-    deltas: golden.float32('mirroredDeltas'),
-    embeddings: golden.float32('mirroredEmbeddings'),
-    types: golden.float32('mirroredTypes'),
+  const looked = nextRois(rois, heads, network, manifest);
+
+  test('what the close-up looks at', () => {
+    expect(worst(looked.rois, golden.float32('closeUpBoxes'))).toBeLessThan(tolerances.boxesPx);
+    expect(looked.heads.scores).toEqual(golden.float32('closeUpHeadScores'));
+  });
+
+  const closeUp = {
+    scores: golden.float32('closeUpScores'),
+    deltas: golden.float32('closeUpDeltas'),
+    types: golden.float32('closeUpTypes'),
   };
-  const mean = meanOfLooks(heads, mirrored);
-  const refined = refineRois(rois, mean, network, manifest);
-  const embeddings = Float32Array.from(golden.array('candidateRois'), (roi) => mean.embeddings[roi]);
+  const fused = closeUpHeads(looked.heads, closeUp);
+  const refined = refineRois(golden.float32('closeUpBoxes'), fused, network, manifest);
+  const embeddings = Float32Array.from(golden.array('candidateRois'), (roi) => fused.embeddings[roi]);
   const candidates: Candidates = {
     numCandidates: embeddings.length,
     boxes: golden.float32('candidateBoxes'),
@@ -130,15 +135,15 @@ describe('equal to Python on the golden arrays', () => {
   });
 
   test('the whole pipeline, when the graphs answer with the golden arrays', async () => {
-    const plainInput = golden.array('networkInput') as Uint8Array;
-    const width = Math.ceil(network.width / 32) * 32;
     const cell = await detectChromosomes(image, manifest, {
       scout: async () => scoutCells,
-      dense: async ({ data }) => ({ ...dense, features: { dispose: () => undefined, isMirrored: worst(data, plainInput) > tolerances.pixels } }),
-      heads: async ({ isMirrored }, fed) => {
-        if (!isMirrored) return fed.length === proposals.length ? firstHeads : heads;
-        expect(worst(mirrorBoxes(fed, width), rois)).toBeLessThan(tolerances.boxesPx);
-        return mirrored;
+      dense: async () => ({ ...dense, features: { dispose: () => undefined } }),
+      heads: async (_, fed) => (fed.length === proposals.length ? firstHeads : heads),
+      closeUp: async ({ data }, fed, headScores) => {
+        expect(worst(data, golden.array('networkInput'))).toBeLessThanOrEqual(tolerances.pixels);
+        expect(worst(fed, golden.float32('closeUpBoxes'))).toBeLessThan(tolerances.boxesPx);
+        expect(headScores).toEqual(golden.float32('closeUpHeadScores'));
+        return closeUp;
       },
     });
     expect(worst(cell.candidates.boxes, candidates.boxes)).toBeLessThan(tolerances.boxesPx);

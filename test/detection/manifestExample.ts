@@ -14,6 +14,7 @@ export function manifestExample(): Manifest {
       scout: file('scout.onnx'),
       dense: file('dense.onnx'),
       heads: file('heads.onnx'),
+      closeUp: file('close-up.onnx'),
       golden: file('golden/golden.json'),
       goldenData: file('golden/golden.bin'),
     },
@@ -35,7 +36,7 @@ export function manifestExample(): Manifest {
     anchors: { sides: [32, 64, 96, 128], ratios: [1 / 5, 1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4, 5] },
     coder: { rpnWeights: [1, 1, 1, 1], headWeights: [10, 10, 5, 5], maxLogRatio: Math.log(1000 / 16) },
     proposals: { preNms: 6000, nmsIou: 0.7, postNms: 300, minSide: 2 },
-    refinement: { looks: 2, minScore: 0.05, duplicateIou: 0.8, mirrored: false },
+    refinement: { looks: 2, minScore: 0.05, duplicateIou: 0.8 },
     suppression: {
       candidateFloor: 0.01,
       maxDetections: 200,

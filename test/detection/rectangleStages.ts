@@ -4,7 +4,7 @@ import type { Manifest } from '../../extension/src/detection/manifest.ts';
 import type { Features, HeadsOutput, NetworkImage, Stages } from '../../extension/src/detection/types.ts';
 
 /**
- * The three graphs of a detector whose "chromosomes" are dark rectangles: it reads them off the pixels it is fed, so a
+ * The four graphs of a detector whose "chromosomes" are dark rectangles: it reads them off the pixels it is fed, so a
  * wrong crop, scale, padding, anchor order or box coding in the pipeline shows up as wrong boxes.
  */
 export interface RectangleStages extends Stages {
@@ -63,6 +63,12 @@ export function rectangleStages(manifest: Manifest): RectangleStages {
       const types = new Float32Array(numRois * manifest.types.length);
       for (let r = 0; r < numRois; r++) types[r * manifest.types.length + (r % manifest.types.length)] = 0.9;
       return { scores, deltas: new Float32Array(numRois * 4), embeddings: new Float32Array(numRois), types };
+    },
+    async closeUp(image, boxes, headScores) {
+      stages.fed.push(image);
+      const numBoxes = boxes.length / 4;
+      const types = new Float32Array(numBoxes * manifest.types.length).fill(1 / manifest.types.length);
+      return { scores: headScores, deltas: new Float32Array(numBoxes * 4), types };
     },
   };
   return stages;

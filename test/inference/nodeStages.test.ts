@@ -25,23 +25,24 @@ test('the self-test passes on the shipped graphs and reports every output', asyn
   const result = await selfTest(node.stages, node.manifest, golden);
   expect(Object.keys(result.differences)).toEqual([
     'scoutOutput', 'objectness', 'deltas', 'scores', 'headDeltas', 'embeddings', 'types',
+    'closeUpScores', 'closeUpDeltas', 'closeUpTypes',
   ]);
   for (const difference of Object.values(result.differences)) expect(difference).toBeLessThan(0.005);
 });
 
-test.each(['scout', 'dense', 'heads'] as const)('the self-test sees a wrong number from %s', async (graph) => {
+test.each(['scout', 'dense', 'heads', 'closeUp'] as const)('the self-test sees a wrong number from %s', async (graph) => {
   const stages = {
     ...node.stages,
     [graph]: async (...inputs: never[]) => {
       const output = await (node.stages[graph] as (...args: never[]) => Promise<any>)(...inputs);
-      const values: Float32Array = output.data ?? output.objectness ?? output.embeddings;
+      const values: Float32Array = output.data ?? output.objectness ?? output.embeddings ?? output.scores;
       values[values.length >> 1] += 1;
       return output;
     },
   };
   await expect(selfTest(stages, node.manifest, golden)).rejects.toMatchObject({
     code: 'selfTestFailed',
-    message: expect.stringMatching(/expected (scoutOutput|objectness|embeddings) within/),
+    message: expect.stringMatching(/expected (scoutOutput|objectness|embeddings|closeUpScores) within/),
   });
 });
 

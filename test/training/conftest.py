@@ -38,3 +38,13 @@ def tiny_scout():
 
     torch.manual_seed(4)
     return Scout().eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_close_up():
+    from close_up import CloseUp
+
+    torch.manual_seed(6)
+    network = CloseUp().eval()
+    torch.nn.init.normal_(network.deltas.weight, std=0.05)
+    return network

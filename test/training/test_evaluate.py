@@ -1,5 +1,6 @@
 """Evaluation, erase and paste, the skeleton baseline: on pictures drawn by us, with a detector that sees dark blobs."""
 import json
+import types
 
 import numpy as np
 import pytest
@@ -62,6 +63,23 @@ def test_threshold_has_the_fewest_errors(results):
     threshold, errors = choose_threshold(matches)
     assert errors == min(sum(m.above(t).errors for m in matches) for t in np.arange(0.05, 0.96, 0.01))
     assert sum(m.above(threshold).errors for m in matches) == errors
+
+
+class Curve:
+    """Matches of which only the errors at each threshold are known."""
+
+    def __init__(self, errors_at):
+        self.errors_at = errors_at
+
+    def above(self, threshold):
+        return types.SimpleNamespace(errors=self.errors_at(threshold))
+
+
+def test_threshold_is_the_middle_of_a_plateau_as_wide_as_chance():
+    """100 errors at 0.30, up to 110 from there to 0.50, many more beyond: one of the tenth is chance, the rest is not."""
+    curve = Curve(lambda t: 100 if abs(t - 0.3) < 1e-6 else 110 if 0.3 < t <= 0.501 else 111)
+    assert choose_threshold([curve]) == (0.4, 110)
+    assert choose_threshold([Curve(lambda t: round(1000 * abs(t - 0.6)))]) == (0.6, 0)
 
 
 def test_report_of_a_separable_case(results):

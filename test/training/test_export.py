@@ -10,23 +10,24 @@ from onnx import TensorProto
 import export
 from checkpoint import CheckpointError
 from detect import detect_chromosomes, onnx_stages, read_manifest, select_detections, torch_stages
-from export import ExportError, compare, export_model, load_network
+from export import GRAPH_FILES, ExportError, compare, export_model, load_network
 from golden import draw_picture, make_golden, read_golden
-from mirrored_look import logits
 
 
 @pytest.fixture(scope="module")
-def exported(tiny_network, tiny_scout, tmp_path_factory):
+def exported(tiny_network, tiny_scout, tiny_close_up, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "deepacev2-tiny"
     training = {"data": "random weights", "date": "2026-01-01", "steps": 0}
-    result = export_model(tiny_network, tiny_scout, folder, model_id="deepacev2-tiny", version="0.0.1", training=training)
+    result = export_model(
+        tiny_network, tiny_scout, tiny_close_up, folder, model_id="deepacev2-tiny", version="0.0.1", training=training
+    )
     return folder, result
 
 
 def test_graphs_agree_with_pytorch(exported):
-    """export_model compares on two sizes, and heads on 29, 1 and 0 RoIs, or raises."""
+    """export_model compares on two sizes, heads on 29, 1 and 0 RoIs, the close-up on 29 and 1 boxes, or raises."""
     errors = exported[1]["errors"]
-    assert set(errors) == {"scout", "dense", "heads"}
+    assert set(errors) == {"scout", "dense", "heads", "closeUp"}
     for name, error in errors.items():
         assert 0 < error["fp32"] < 1e-4, name
         assert error["fp32"] < error["fp16"] < 2e-2, name  # rounding the weights shows, and stays small
@@ -34,8 +35,8 @@ def test_graphs_agree_with_pytorch(exported):
 
 def test_weights_are_stored_as_fp16(exported):
     folder, _ = exported
-    for name in ("dense", "heads", "scout"):
-        model = onnx.load(str(folder / f"{name}.onnx"))
+    for name in GRAPH_FILES.values():
+        model = onnx.load(str(folder / name))
         assert model.opset_import[0].version == 16
         large = [w for w in model.graph.initializer if int(np.prod(w.dims)) >= 256]
         assert large and all(w.data_type == TensorProto.FLOAT16 for w in large)
@@ -49,8 +50,8 @@ def test_weights_are_stored_as_fp16(exported):
 
 def test_no_path_of_this_machine_is_in_the_files(exported):
     folder, _ = exported
-    for name in ("dense", "heads", "scout"):
-        content = (folder / f"{name}.onnx").read_bytes()
+    for name in GRAPH_FILES.values():
+        content = (folder / name).read_bytes()
         assert b"/training/" not in content and b"site-packages" not in content
 
 
@@ -88,10 +89,10 @@ def test_golden_steps_follow_from_each_other(exported):
     np.testing.assert_allclose(arrays["types"].sum(axis=1), 1, atol=1e-4)
     assert arrays["candidateBoxes"].shape == (candidates, 4)
     assert (np.diff(arrays["candidateScores"]) <= 0).all()
-    for name in ("scores", "headDeltas", "embeddings", "types"):
-        assert arrays["mirrored" + name.removeprefix("head").capitalize()].shape == arrays[name].shape
-    logit = (logits(arrays["scores"]) + logits(arrays["mirroredScores"])) / 2
-    np.testing.assert_allclose(arrays["candidateScores"], (1 / (1 + np.exp(-logit)))[arrays["candidateRois"]], rtol=1e-6)
+    seen = len(arrays["closeUpBoxes"])
+    for name, shape in {"HeadScores": (seen,), "Scores": (seen,), "Deltas": (seen, 4), "Types": (seen, 24)}.items():
+        assert arrays["closeUp" + name].shape == shape
+    np.testing.assert_array_equal(arrays["candidateScores"], arrays["closeUpScores"][arrays["candidateRois"]])
     for method in ("eg", "soft", "hard"):
         assert (np.diff(arrays[method + "Scores"]) <= 0).all()
         assert arrays[method + "Indices"].max() < candidates
@@ -146,10 +147,10 @@ def test_comparison_sees_a_difference():
         compare("x", [a], [a * np.nan], 1e-4, rms=False)
 
 
-def test_nothing_is_written_when_a_graph_differs(tiny_network, tiny_scout, tmp_path, monkeypatch):
+def test_nothing_is_written_when_a_graph_differs(tiny_network, tiny_scout, tiny_close_up, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "FP16_TOLERANCE", 1e-9)
     with pytest.raises(ExportError):
-        export_model(tiny_network, tiny_scout, tmp_path / "out", model_id="x", version="0.0.1", training={})
+        export_model(tiny_network, tiny_scout, tiny_close_up, tmp_path / "out", model_id="x", version="0.0.1", training={})
     assert not (tmp_path / "out").exists()
 
 

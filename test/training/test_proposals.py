@@ -71,7 +71,8 @@ def test_another_look_goes_through_the_boxes_of_the_one_before():
     rois = np.array([[10, 10, 30, 20], [40, 20, 60, 44], [5, 5, 9, 9]], np.float32)
     scores = np.array([0.9, MANIFEST["refinement"]["minScore"] / 2, 0.4], np.float32)
     deltas = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 5 * np.log(0.4), 0]], np.float32)
-    again = next_rois(rois, scores, deltas, plan, MANIFEST)
+    again, made_of = next_rois(rois, scores, deltas, plan, MANIFEST)
+    assert made_of.tolist() == [0]
     # moved by a tenth of its width; the second is hopeless, the third has shrunk to less than 2 px
     np.testing.assert_allclose(again, [[12, 10, 32, 20]], atol=1e-4)
 
@@ -80,6 +81,7 @@ def test_of_boxes_that_end_on_one_chromosome_the_best_is_looked_at_again():
     plan = SizePlan((0, 0, 64, 64), 1.0, 64, 64, 60.0, 5, ())
     rois = np.array([[30, 30, 50, 50], [10, 10, 30, 20], [10, 10, 30, 21], [10, 10, 30, 14]], np.float32)
     scores = np.array([0.3, 0.6, 0.9, 0.4], np.float32)
-    again = next_rois(rois, scores, np.zeros((4, 4), np.float32), plan, MANIFEST)
+    again, made_of = next_rois(rois, scores, np.zeros((4, 4), np.float32), plan, MANIFEST)
+    assert made_of.tolist() == [2, 3, 0]
     # IoU 0.91 with the best one: the same chromosome; 0.36: another one. Best first
     np.testing.assert_allclose(again, rois[[2, 3, 0]], atol=1e-4)

@@ -1,19 +1,18 @@
 /**
  * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
  * frame [image px] → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
- * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement, as many looks as the manifest wants, the
- * last one on the mirror image too → candidates [image px].
+ * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement, as many looks as the manifest wants
+ * → close-up of each box: scores, deltas, types → candidates [image px].
  * The graphs are injected; suppression is `selectDetections`.
  */
 import { DetectionError } from './errors.ts';
 import { checkGrayImage, normalizePolarity } from './grayImage.ts';
 import type { Manifest } from './manifest.ts';
-import { meanOfLooks, mirrorBoxes, mirrorImage } from './mirroredLook.ts';
 import { preprocess } from './preprocess.ts';
 import { selectProposals } from './proposals.ts';
-import { NO_CANDIDATES, nextRois, refineRois } from './refinement.ts';
+import { NO_CANDIDATES, closeUpHeads, nextRois, refineRois } from './refinement.ts';
 import { chooseRegion, scoutSize } from './sizePolicy.ts';
-import type { Abortable, CellDetection, DetectionStage, Features, GrayImage, HeadsOutput, NetworkImage, Stages } from './types.ts';
+import type { Abortable, Candidates, CellDetection, DetectionStage, Features, GrayImage, HeadsOutput, NetworkImage, Stages } from './types.ts';
 
 export interface DetectOptions {
   /** read between stages; the promise then rejects with its reason */
@@ -58,28 +57,22 @@ export async function detectChromosomes<F extends Features>(
     const numAnchors = manifest.anchors.sides.length * manifest.anchors.ratios.length;
     checkGrid('dense', dense, networkImage, manifest.stride, dense.objectness.length / numAnchors);
     rois = selectProposals(dense, network.width, network.height, manifest);
-    for (let look = 1; rois.length > 0; look++) {
+    for (let look = 0; look < manifest.refinement.looks && rois.length > 0; look++) {
       begin('heads');
-      heads = await stages.heads(dense.features, rois);
-      if (look === manifest.refinement.looks) break;
+      const seen = await stages.heads(dense.features, rois);
       begin('refinement');
-      rois = nextRois(rois, heads, network, manifest);
+      ({ rois, heads } = nextRois(rois, seen, network, manifest));
     }
   } finally {
     dense.features.dispose();
   }
-  if (heads && rois.length > 0 && manifest.refinement.mirrored) {
-    begin('dense');
-    const { features } = await stages.dense(mirrorImage(networkImage));
-    try {
-      begin('heads');
-      heads = meanOfLooks(heads, await stages.heads(features, mirrorBoxes(rois, networkImage.width)));
-    } finally {
-      features.dispose();
-    }
+  let candidates: Candidates = NO_CANDIDATES;
+  if (heads && rois.length > 0) {
+    begin('closeUp');
+    const closeUp = await stages.closeUp(networkImage, rois, heads.scores);
+    begin('refinement');
+    candidates = refineRois(rois, closeUpHeads(heads, closeUp), network, manifest);
   }
-  begin('refinement');
-  const candidates = heads && rois.length > 0 ? refineRois(rois, heads, network, manifest) : NO_CANDIDATES;
   return {
     candidates,
     width,

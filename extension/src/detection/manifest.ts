@@ -16,7 +16,7 @@ export interface ManifestFile {
   readonly bytes: number;
 }
 
-export type ModelFileName = 'scout' | 'dense' | 'heads' | 'golden' | 'goldenData';
+export type ModelFileName = 'scout' | 'dense' | 'heads' | 'closeUp' | 'golden' | 'goldenData';
 
 export interface Manifest {
   readonly schemaVersion: 1;
@@ -65,8 +65,6 @@ export interface Manifest {
     readonly minScore: number;
     /** of RoIs that overlap by more than this, the best one is looked at again. 1: all */
     readonly duplicateIou: number;
-    /** whether the last look goes through the mirror image too; the mean of both counts */
-    readonly mirrored: boolean;
   };
   readonly suppression: {
     readonly candidateFloor: number;
@@ -99,7 +97,6 @@ const notNegative = rule('a number of at least 0', (v) => isNumber(v) && v >= 0)
 const fraction = rule('a number from 0 to 1', (v) => isNumber(v) && v >= 0 && v <= 1);
 const count = rule('an integer above 0', (v) => Number.isInteger(v) && (v as number) > 0);
 const gray = rule('an integer from 0 to 255', (v) => Number.isInteger(v) && (v as number) >= 0 && (v as number) <= 255);
-const flag = rule('true or false', (v) => typeof v === 'boolean');
 const text = rule('a text', (v) => typeof v === 'string' && v.length > 0);
 const record = rule('an object', (v) => typeof v === 'object' && v !== null && !Array.isArray(v));
 const positives = rule(
@@ -131,7 +128,7 @@ const RULES: Rules = {
   version: text,
   date: text,
   intendedUse: text,
-  files: { scout: FILE, dense: FILE, heads: FILE, golden: FILE, goldenData: FILE },
+  files: { scout: FILE, dense: FILE, heads: FILE, closeUp: FILE, golden: FILE, goldenData: FILE },
   input: {
     polarity: oneOf('auto'),
     contrast: { low: fraction, high: fraction, minRange: positive },
@@ -155,7 +152,7 @@ const RULES: Rules = {
   anchors: { sides: positives, ratios: positives },
   coder: { rpnWeights: weights, headWeights: weights, maxLogRatio: positive },
   proposals: { preNms: count, nmsIou: fraction, postNms: count, minSide: notNegative },
-  refinement: { looks: count, minScore: fraction, duplicateIou: fraction, mirrored: flag },
+  refinement: { looks: count, minScore: fraction, duplicateIou: fraction },
   suppression: {
     candidateFloor: fraction,
     maxDetections: count,
@@ -177,7 +174,7 @@ const RULES: Rules = {
 export function readManifest(value: unknown): Manifest {
   const problems: string[] = [];
   checkFields(value, RULES, '', problems);
-  if (problems.length > 0) throw new DetectionError('invalidManifest', `manifest.json: ${problems.join('; ')}`);
+  if (problems.length > 0) throw new DetectionError('invalidManifest', `manifest.json: ${problems.join('; ')}. Are program and model of one release?`);
   return value as Manifest;
 }
 

@@ -8,7 +8,7 @@ import { DetectionError } from './errors.ts';
 import type { Manifest } from './manifest.ts';
 import { nms } from './nms.ts';
 import type { NetworkRegion } from './sizePolicy.ts';
-import type { Candidates, HeadsOutput } from './types.ts';
+import type { Candidates, CloseUpOutput, HeadsOutput } from './types.ts';
 
 /** Boxes thinner than this on the image are not chromosomes but numerical dust. */
 const MIN_IMAGE_SIDE_PX = 1;
@@ -49,23 +49,36 @@ function refinedBoxes(
   return boxes;
 }
 
+/** What another look is through, best first: RoIs [R',4] network px, and what the heads said of what they were made of. */
+export interface NextRois {
+  readonly rois: Float32Array;
+  readonly heads: HeadsOutput;
+}
+
 /**
- * The RoIs of another look, [R',4] network px, best first: what this look made of its own, without the hopeless and
- * without those that a better one covers: half a dozen proposals end on each chromosome, and one is enough to look again.
- * Beyond the paper, after Cascade R-CNN (Cai & Vasconcelos 2018) with shared heads: a proposal lies beside its
- * chromosome, the box made of it lies on it, so score, embedding and type of a second look are surer.
+ * What a look made of its RoIs, without the hopeless and without those that a better one covers: half a dozen proposals
+ * end on each chromosome, and one is enough to look again. Beyond the paper, after Cascade R-CNN (Cai & Vasconcelos 2018)
+ * with shared heads: a proposal lies beside its chromosome, the box made of it lies on it, so score, embedding and type of
+ * a second look are surer.
  */
 export function nextRois(
   rois: Float32Array,
   heads: HeadsOutput,
   network: NetworkSize,
   manifest: Pick<Manifest, 'coder' | 'types' | 'proposals' | 'refinement'>,
-): Float32Array {
+): NextRois {
   const boxes = refinedBoxes(rois, heads, network, manifest);
   const { minSide } = manifest.proposals;
   const { minScore, duplicateIou } = manifest.refinement;
-  const hopeful = gatherRows(boxes, bestFirst(boxes, heads.scores, minSide, minScore), 4);
-  return gatherRows(hopeful, nms(hopeful, duplicateIou), 4);
+  const hopeful = bestFirst(boxes, heads.scores, minSide, minScore);
+  const kept = nms(gatherRows(boxes, hopeful, 4), duplicateIou).map((place) => hopeful[place]);
+  return { rois: gatherRows(boxes, kept, 4), heads: gatherHeads(heads, kept, manifest.types.length) };
+}
+
+/** The close-up's word and the heads': its score holds theirs already, of types the mean counts, it gives no embedding. */
+export function closeUpHeads(heads: HeadsOutput, closeUp: CloseUpOutput): HeadsOutput {
+  const types = heads.types && closeUp.types;
+  return { ...closeUp, embeddings: heads.embeddings, types: types && types.map((p, i) => (p + heads.types![i]) / 2) };
 }
 
 /** Rows whose box and score are large enough, by descending score; ties go to the earlier one. */
@@ -89,12 +102,16 @@ export function refineRois(
   const boxes = refinedBoxes(rois, heads, network, manifest);
   toImageBoxes(boxes, network);
   const order = bestFirst(boxes, heads.scores, MIN_IMAGE_SIDE_PX, suppression.candidateFloor);
+  const { scores, embeddings, types: probabilities } = gatherHeads(heads, order, types.length);
+  return { numCandidates: order.length, boxes: gatherRows(boxes, order, 4), scores, embeddings, types: probabilities };
+}
+
+function gatherHeads({ scores, deltas, embeddings, types }: HeadsOutput, rows: ArrayLike<number>, numTypes: number): HeadsOutput {
   return {
-    numCandidates: order.length,
-    boxes: gatherRows(boxes, order, 4),
-    scores: gatherRows(heads.scores, order, 1),
-    embeddings: gatherRows(heads.embeddings, order, 1),
-    types: heads.types && gatherRows(heads.types, order, types.length),
+    scores: gatherRows(scores, rows, 1),
+    deltas: gatherRows(deltas, rows, 4),
+    embeddings: gatherRows(embeddings, rows, 1),
+    types: types && gatherRows(types, rows, numTypes),
   };
 }
 

@@ -11,8 +11,7 @@ export interface GrayImage {
 }
 
 /**
- * What is fed to a graph: [1,1,height,width] u8; only the top left valid part (top right in a mirror image) holds
- * picture, the rest is padding.
+ * What is fed to a graph: [1,1,height,width] u8; only the top left valid part holds picture, the rest is padding.
  */
 export interface NetworkImage {
   readonly width: number;
@@ -53,12 +52,17 @@ export interface HeadsOutput {
   readonly types: Float32Array | null;
 }
 
-/** The three graphs of a model, injected: the room does not know which runtime runs them. */
+/** Output of the close-up for B boxes, as that of the heads. */
+export type CloseUpOutput = Omit<HeadsOutput, 'embeddings'>;
+
+/** The four graphs of a model, injected: the room does not know which runtime runs them. */
 export interface Stages<F extends Features = Features> {
   scout(image: NetworkImage): Promise<ScoutOutput>;
   dense(image: NetworkImage): Promise<DenseOutput<F>>;
   /** `rois`: flat [R,4] xyxy in network px, R ≥ 1. */
   heads(features: F, rois: Float32Array): Promise<HeadsOutput>;
+  /** `boxes`: flat [B,4] xyxy in network px, B ≥ 1; `headScores` [B], of which the close-up's are made too. */
+  closeUp(image: NetworkImage, boxes: Float32Array, headScores: Float32Array): Promise<CloseUpOutput>;
 }
 
 /** All refined boxes above the candidate floor, by descending score; kept, so that suppression can be repeated. */
@@ -110,7 +114,7 @@ export interface CellDetection {
   readonly flags: readonly CellFlag[];
 }
 
-export type DetectionStage = 'scout' | 'dense' | 'proposals' | 'heads' | 'refinement';
+export type DetectionStage = 'scout' | 'dense' | 'proposals' | 'heads' | 'refinement' | 'closeUp';
 
 /** The part of an AbortSignal that the room reads. */
 export interface Abortable {

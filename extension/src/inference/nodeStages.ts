@@ -4,8 +4,8 @@ import path from 'node:path';
 import { readManifest } from '../detection/manifest.ts';
 import type { Manifest } from '../detection/manifest.ts';
 import { InferenceError, messageOf } from './errors.ts';
-import { createOnnxStages } from './onnxStages.ts';
-import type { OnnxStages, OrtRuntime } from './onnxStages.ts';
+import { GRAPHS, createOnnxStages } from './onnxStages.ts';
+import type { GraphName, OnnxStages, OrtRuntime } from './onnxStages.ts';
 import { sha256Hex } from './sha256.ts';
 
 export interface NodeStagesOptions {
@@ -32,8 +32,8 @@ export async function createNodeStages(modelDir: string, { provider = 'auto', nu
   const manifestPath = path.join(modelDir, 'manifest.json');
   const manifestBytes = await readModelFile(manifestPath);
   const manifest = readManifest(parseJson(manifestPath, manifestBytes));
-  const [scout, dense, heads] = await Promise.all(
-    (['scout', 'dense', 'heads'] as const).map(async (name) => {
+  const files = await Promise.all(
+    GRAPHS.map(async (name) => {
       const file = manifest.files[name];
       const filePath = path.join(modelDir, file.path);
       const bytes = await readModelFile(filePath);
@@ -41,11 +41,12 @@ export async function createNodeStages(modelDir: string, { provider = 'auto', nu
       if (sha256 !== file.sha256) {
         throw new InferenceError('modelTampered', `${filePath}: expected SHA-256 ${file.sha256} as in manifest.json, got ${sha256}`);
       }
-      return bytes;
+      return [name, bytes] as const;
     }),
   );
+  const graphs = Object.fromEntries(files) as Record<GraphName, Uint8Array>;
   const runtime = await loadNodeOrt(provider, numThreads);
-  const stages = await createOnnxStages(runtime.ort, { scout, dense, heads }, {
+  const stages = await createOnnxStages(runtime.ort, graphs, {
     executionProviders: [runtime.provider],
     graphOptimizationLevel: 'all',
     intraOpNumThreads: numThreads,

@@ -1,23 +1,32 @@
 /**
- * The three graphs of a model as the pipeline's stages, on ONNX Runtime; the same code for the browser's build and
+ * The four graphs of a model as the pipeline's stages, on ONNX Runtime; the same code for the browser's build and
  * node's. Shapes: image u8 [1,1,H,W] → scout f32 [1,2,H/4,W/4]; image → features, objectness, deltas; features and
- * rois f32 [R,4] → scores, deltas, embeddings, types.
+ * rois f32 [R,4] → scores, deltas, embeddings, types; image, boxes f32 [B,4], headScores f32 [B] → scores, deltas, types.
  */
 import type * as Ort from 'onnxruntime-web';
-import type { Features, HeadsOutput, NetworkImage, Stages } from '../detection/types.ts';
+import type { CloseUpOutput, Features, NetworkImage, Stages } from '../detection/types.ts';
 import { InferenceError, messageOf } from './errors.ts';
 import type { GpuDevice, ProviderName } from './executionProvider.ts';
 
 export type OrtRuntime = Pick<typeof Ort, 'InferenceSession' | 'Tensor'>;
 
-type GraphName = 'scout' | 'dense' | 'heads';
+/** In the order of their work. */
+export const GRAPHS = ['scout', 'dense', 'heads', 'closeUp'] as const;
+
+export type GraphName = (typeof GRAPHS)[number];
 
 const OUTPUTS: Record<GraphName, readonly string[]> = {
   scout: ['scout'],
   dense: ['features', 'objectness', 'deltas'],
   heads: ['scores', 'deltas', 'embeddings', 'types'],
+  closeUp: ['scores', 'deltas', 'types'],
 };
-const INPUTS: Record<GraphName, readonly string[]> = { scout: ['image'], dense: ['image'], heads: ['features', 'rois'] };
+const INPUTS: Record<GraphName, readonly string[]> = {
+  scout: ['image'],
+  dense: ['image'],
+  heads: ['features', 'rois'],
+  closeUp: ['image', 'boxes', 'headScores'],
+};
 
 export interface OrtFeatures extends Features {
   readonly tensor: Ort.Tensor;
@@ -71,7 +80,7 @@ export function sessionOptions(provider: ProviderName, device?: GpuDevice): Ort.
 }
 
 /**
- * @param ort a loaded runtime  @param graphs the three ONNX files
+ * @param ort a loaded runtime  @param graphs the ONNX files
  * @throws InferenceError providerFailed where a session cannot be made, modelInvalid where a graph has other inputs or
  * outputs than the pipeline
  */
@@ -86,24 +95,21 @@ export async function createOnnxStages(
   };
   try {
     // One after the other: two sessions being made at once corrupt the asyncify build.
-    for (const name of ['scout', 'dense', 'heads'] as const) {
+    for (const name of GRAPHS) {
       sessions[name] = await createSession(ort, name, graphs[name], options);
     }
   } catch (error) {
     await dispose();
     throw error;
   }
-  const { scout, dense, heads } = sessions as Record<GraphName, Ort.InferenceSession>;
+  const { scout, dense, heads, closeUp } = sessions as Record<GraphName, Ort.InferenceSession>;
 
   return {
     dispose,
     async scout(image) {
       const { scout: output } = await run('scout', scout, { image: imageTensor(ort, image) });
-      try {
-        return { rows: output.dims[2], cols: output.dims[3], data: await floats(output) };
-      } finally {
-        output.dispose();
-      }
+      const [, , rows, cols] = output.dims;
+      return { rows, cols, data: await take(output) };
     },
     async dense(image) {
       const { features, objectness, deltas } = await run('dense', dense, { image: imageTensor(ort, image) });
@@ -111,31 +117,26 @@ export async function createOnnxStages(
         return {
           rows: objectness.dims[2],
           cols: objectness.dims[3],
-          objectness: await floats(objectness),
-          deltas: await floats(deltas),
+          objectness: await take(objectness),
+          deltas: await take(deltas),
           features: { tensor: features, dispose: () => features.dispose() },
         };
       } catch (error) {
         features.dispose();
         throw error;
-      } finally {
-        objectness.dispose();
-        deltas.dispose();
       }
     },
-    async heads({ tensor }, rois): Promise<HeadsOutput> {
-      const roisTensor = new ort.Tensor('float32', rois, [rois.length / 4, 4]);
-      const output = await run('heads', heads, { rois: roisTensor }, { features: tensor });
-      try {
-        return {
-          scores: await floats(output.scores),
-          deltas: await floats(output.deltas),
-          embeddings: await floats(output.embeddings),
-          types: await floats(output.types),
-        };
-      } finally {
-        for (const name of OUTPUTS.heads) output[name].dispose();
-      }
+    async heads({ tensor }, rois) {
+      const output = await run('heads', heads, { rois: boxesTensor(ort, rois) }, { features: tensor });
+      return { ...(await taken(output)), embeddings: await take(output.embeddings) };
+    },
+    async closeUp(image, boxes, headScores) {
+      const inputs = {
+        image: imageTensor(ort, image),
+        boxes: boxesTensor(ort, boxes),
+        headScores: new ort.Tensor('float32', headScores, [headScores.length]),
+      };
+      return taken(await run('closeUp', closeUp, inputs));
     },
   };
 }
@@ -187,6 +188,21 @@ function imageTensor(ort: OrtRuntime, { data, width, height }: NetworkImage): Or
   return new ort.Tensor('uint8', data, [1, 1, height, width]);
 }
 
-async function floats(tensor: Ort.Tensor): Promise<Float32Array> {
-  return (await tensor.getData()) as Float32Array;
+/** @param boxes [R,4] */
+function boxesTensor(ort: OrtRuntime, boxes: Float32Array): Ort.Tensor {
+  return new ort.Tensor('float32', boxes, [boxes.length / 4, 4]);
+}
+
+/** What heads and close-up both say of their boxes. */
+async function taken({ scores, deltas, types }: Record<string, Ort.Tensor>): Promise<CloseUpOutput> {
+  return { scores: await take(scores), deltas: await take(deltas), types: await take(types) };
+}
+
+/** A tensor's values; the tensor is freed. */
+async function take(tensor: Ort.Tensor): Promise<Float32Array> {
+  try {
+    return (await tensor.getData()) as Float32Array;
+  } finally {
+    tensor.dispose();
+  }
 }

@@ -31,7 +31,8 @@ export async function selfTest(
   const { scoutWidth, scoutHeight, networkWidth, networkHeight } = golden.values;
   const scout = await stages.scout(goldenImage(golden, 'scoutInput', scoutWidth, scoutHeight, manifest));
   compare('scoutOutput', 'scout', scout.data);
-  const dense = await stages.dense(goldenImage(golden, 'networkInput', networkWidth, networkHeight, manifest));
+  const networkInput = goldenImage(golden, 'networkInput', networkWidth, networkHeight, manifest);
+  const dense = await stages.dense(networkInput);
   try {
     compare('objectness', 'objectness', dense.objectness);
     compare('deltas', 'deltas', dense.deltas);
@@ -43,6 +44,10 @@ export async function selfTest(
   } finally {
     dense.features.dispose();
   }
+  const closeUp = await stages.closeUp(networkInput, golden.float32('closeUpBoxes'), golden.float32('closeUpHeadScores'));
+  compare('closeUpScores', 'scores', closeUp.scores);
+  compare('closeUpDeltas', 'deltas', closeUp.deltas);
+  compare('closeUpTypes', 'types', closeUp.types);
   return { differences, elapsedMs: performance.now() - startedAt };
 }
 

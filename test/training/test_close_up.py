@@ -1,0 +1,107 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import train_close_up
+from box_coder import HEAD_WEIGHTS, decode_boxes, encode_boxes
+from checkpoint import read_checkpoint
+from close_up import CONTEXT, HEADS_SHARE, LEVEL_SHARES, SIDE, beside, darkness, expand_boxes, fused_score
+from golden import draw_picture
+from roi_align import roi_align
+from train_close_up import Boxed, crop_darkness, sample, turn
+
+
+def test_boxes_grow_about_their_centres():
+    grown = expand_boxes(torch.tensor([[10.0, 20.0, 30.0, 24.0]]))
+    np.testing.assert_allclose(grown.numpy(), [[20 - 10 * CONTEXT, 22 - 2 * CONTEXT, 20 + 10 * CONTEXT, 22 + 2 * CONTEXT]], rtol=1e-6)
+
+
+def test_crops_are_what_the_exported_graph_cuts():
+    """Also of a box half beyond the picture, where white lies: training and inference see one picture."""
+    image = draw_picture()
+    boxes = np.array([[70, 50, 120, 90], [-12, 100, 20, 130], [225.3, 160.2, 262.1, 190.9], [100, 20, 112, 130]], np.float32)
+    fast = crop_darkness(image, boxes).astype(np.float32)
+    rois = expand_boxes(torch.from_numpy(boxes))
+    exact = roi_align(darkness(torch.from_numpy(image)[None, None]), rois, torch.zeros(len(rois), dtype=torch.long), 1.0, SIDE)[:, 0].numpy()
+    assert fast.max() > 100
+    # the warp knows places to a thirty-second of a pixel; beyond the border RoIAlign repeats the edge, the warp fades
+    assert np.abs(fast - exact)[[0, 3]].max() < 8
+    assert np.abs(fast - exact).mean() < 0.5
+
+
+def test_score_by_hand():
+    """The weighted mean of logits, once written out."""
+    levels = torch.tensor([[2.0, -7.0, 1.0, 5.0]])
+    logit = HEADS_SHARE * math.log(0.8 / 0.2) + LEVEL_SHARES[0] * 2.0 + LEVEL_SHARES[2] * 1.0
+    assert LEVEL_SHARES[1] == LEVEL_SHARES[3] == 0
+    assert float(fused_score(torch.tensor([0.8]), levels)) == pytest.approx(1 / (1 + math.exp(-logit)), rel=1e-5)
+    for score in (0.0, 1.0):
+        assert 0 < float(fused_score(torch.tensor([score]), torch.zeros(1, 4))) < 1
+
+
+@pytest.mark.parametrize("which", range(8))
+def test_a_turned_crop_keeps_its_truth(which):
+    """Turned crop and turned deltas are those of the turned picture: a truth to the upper right stays where it is seen."""
+    image = draw_picture()[:192, :192]
+    box = np.array([[70, 50, 120, 90]], np.float32)
+    truth = np.array([[76, 46, 130, 84]], np.float32)
+
+    def seen(image, box, truth):
+        deltas = encode_boxes(torch.from_numpy(truth), torch.from_numpy(box), HEAD_WEIGHTS).numpy()
+        return crop_darkness(image, box), deltas, beside(torch.from_numpy(box), torch.tensor([0.7])).numpy()
+
+    def moved(box):
+        x0, y0, x1, y1 = box[0]
+        if which & 1:
+            x0, x1 = 192 - x1, 192 - x0
+        if which & 2:
+            y0, y1 = 192 - y1, 192 - y0
+        return np.array([[y0, x0, y1, x1] if which & 4 else [x0, y0, x1, y1]], np.float32)
+
+    turned_image = image[:, ::-1] if which & 1 else image
+    turned_image = turned_image[::-1] if which & 2 else turned_image
+    turned_image = turned_image.T if which & 4 else turned_image
+    expected = seen(np.ascontiguousarray(turned_image), moved(box), moved(truth))
+    for got, wanted in zip(turn(*seen(image, box, truth), which), expected):
+        np.testing.assert_allclose(got.astype(float), wanted, atol=1.01)
+
+
+def test_a_sample_tells_the_truth_of_its_boxes():
+    truths = np.array([[70, 50, 120, 90], [130, 55, 160, 100]], np.float32)
+    boxes = np.array([[70, 50, 120, 90], [72, 50, 125, 88], [10, 10, 40, 40]], np.float32)
+    cell = Boxed(draw_picture(), boxes, np.array([0.5, 0.5, 0.1], np.float32), truths, np.array([4, 9]))
+    crops, shape, iou, deltas, types = sample(cell, np.random.default_rng(1))
+    assert crops.shape == (3, SIDE, SIDE) and shape.shape == (3, 3) and deltas.shape == (3, 4)
+    assert sorted((iou > 0.7).tolist()) == [False, True, True]
+    assert set(types[iou > 0.7]) == {4}
+    assert crops[iou > 0.7].max() > 60
+
+
+def test_a_tenth_of_the_cells_is_of_the_second_folder():
+    box = np.array([[70, 50, 120, 90]], np.float32)
+    real, drawn = ([Boxed(draw_picture(), box, np.ones(1, np.float32), box, np.array([t]))] for t in (4, 9))
+    types = np.concatenate([train_close_up.make_batch(step, real, drawn)[4].numpy() for step in range(50)])
+    assert 10 <= (types == 9).sum() <= 30 and len(types) == 200
+    assert set(train_close_up.make_batch(0, real, [])[4].tolist()) == {4}
+
+
+def test_training_resumes_where_it_stopped(tmp_path, monkeypatch):
+    """Four steps at once and two and two end on the same weights."""
+    generator = np.random.default_rng(0)
+    truths = np.array([[70, 50, 120, 90], [130, 55, 160, 100]], np.float32)
+    boxes = np.concatenate((truths, truths + generator.normal(0, 5, truths.shape).astype(np.float32)))
+    cells = [Boxed(draw_picture(), boxes, np.full(4, 0.5, np.float32), truths, np.array([4, 9]))]
+    monkeypatch.setattr(train_close_up, "boxed_cells", lambda *_: cells)
+    monkeypatch.setattr(train_close_up, "MetaphaseSet", lambda *_: [])
+
+    def run(name, *stops):
+        for stop in stops:
+            train_close_up.train(tmp_path, tmp_path, tmp_path / name, 4, stop)
+        return read_checkpoint(tmp_path / name / "last.pt")
+
+    whole, parts = run("whole", 4), run("parts", 2, 4)
+    assert whole["step"] == parts["step"] == 4
+    for name, value in whole["ema"].items():
+        torch.testing.assert_close(value, parts["ema"][name], msg=name)
