@@ -1,0 +1,66 @@
+"""A shipped model goes on training: its weights come back, with norms that change nothing until they are trained."""
+import numpy as np
+import pytest
+import torch
+
+from export import export_model
+from golden import draw_picture
+from network import DeepACE
+from restore import RestoreError, calibrate_norms, layer_weights, module_path, take_weights
+
+
+@pytest.mark.parametrize(
+    "node, module",
+    [
+        ("/backbone/stages.0/stages.0.1/first/first.0/Conv", "backbone.stages.0.1.first.0"),
+        ("/down.0/down.0.0/down.0.0.0/Conv", "down.0.0.0"),
+        ("/close_up/stem/stem.0/Conv", "close_up.stem.0"),
+        ("/fc1/Gemm", "fc1"),
+    ],
+)
+def test_a_node_tells_its_module(node, module):
+    assert module_path(node) == module
+
+
+@pytest.fixture(scope="module")
+def restored(tiny_network, tiny_scout, tiny_close_up, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("restore") / "tiny"
+    export_model(tiny_network, tiny_scout, tiny_close_up, folder, model_id="tiny", version="0.0.1", training={})
+    network = DeepACE(tiny_network.config).eval()
+    for graph in ("dense", "heads"):
+        take_weights(network, layer_weights(folder / f"{graph}.onnx"), "network.")
+    pictures = [torch.from_numpy(draw_picture(width, 128)[None, None]) for width in (160, 192)]
+    calibrate_norms(network, [lambda n, x=x: n.dense(x) for x in pictures])
+    return folder, network, pictures
+
+
+def outputs(network, picture):
+    rois = torch.tensor([[20.0, 30.0, 70.0, 60.0], [50.0, 20.0, 90.0, 110.0]])
+    with torch.no_grad():
+        dense = network.dense(picture)
+        return [*dense, *network.heads(dense[0], rois)]
+
+
+def test_it_computes_what_was_exported(restored, tiny_network):
+    _, network, pictures = restored
+    for got, wanted in zip(outputs(network.eval(), pictures[0]), outputs(tiny_network, pictures[0])):
+        scale = max(1.0, float(wanted.abs().max()))
+        assert float((got - wanted).abs().max()) < 0.02 * scale  # weights went through fp16
+
+
+def test_its_norms_know_what_they_are_fed(restored):
+    """In training mode, on the pictures that calibrated them, they normalise by nearly what they know: nothing jumps."""
+    network, picture = restored[1], restored[2][0]
+    norm = network.backbone.stages[0][0].first[1]
+    seen = []
+    hook = norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    outputs(network.eval(), picture)
+    hook.remove()
+    mean = seen[0].mean(dim=(0, 2, 3))
+    assert float((mean - norm.running_mean).abs().max()) < 0.5 * float(norm.running_var.sqrt().max())
+    np.testing.assert_allclose(norm.weight.detach(), (norm.running_var + norm.eps).sqrt(), rtol=1e-5)
+
+
+def test_another_networks_graph_is_refused(restored, tiny_scout):
+    with pytest.raises(RestoreError, match="expected a layer of Scout of this shape"):
+        take_weights(tiny_scout, layer_weights(restored[0] / "heads.onnx"))
