@@ -4,8 +4,9 @@ Beyond the paper, after Decoupled Classification Refinement (Cheng et al. 2018, 
 7 x 7 places of a map of stride 8, shared with all boxes; a small network of its own that is fed each box's pixels sees
 the bands and the ends of the arms, and learns from the detector's own mistakes (train_close_up.py).
 
-A box is cut with its surroundings (CONTEXT times its sides) from the network picture, squeezed to SIDE x SIDE px. Its
-shape, lost by that, and the score that the heads gave it are fed beside.
+A box is cut with its surroundings (CONTEXT times its sides) from the network picture, squeezed to SIDE x SIDE px
+(crops.py). Its shape, lost by that, and the score that the heads gave it are fed beside. It looks at every box but those
+of which the heads are sure and that stand alone.
 """
 from __future__ import annotations
 
@@ -29,14 +30,11 @@ HEADS_SHARE = 0.3
 LEVEL_SHARES = (0.35, 0.0, 0.35, 0.0)
 # Of the way to the box that the close-up sees: it and the box it was given err independently.
 DELTA_SHARE = 0.5
+# A box of at least this score that overlaps no other by more than this IoU is not looked at: on the same 300 images that
+# left 44 of the 64 boxes of a cell, with as many errors (455 with EG-NMS, 453 with Soft-NMS) as all of them.
+SURE_SCORE = 0.95
+ALONE_IOU = 0.15
 PROBABILITY_FLOOR = 1e-4
-
-
-def expand_boxes(boxes: torch.Tensor) -> torch.Tensor:
-    """[R, 4] -> [R, 4], about the same centres, CONTEXT times the sides."""
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-    half = (boxes[:, 2:] - boxes[:, :2]) * (CONTEXT / 2)
-    return torch.cat((centre - half, centre + half), dim=1)
 
 
 def logit(probability: torch.Tensor) -> torch.Tensor:
@@ -77,11 +75,6 @@ def beside(boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
     """What a squeezed crop does not show, [R, 3]: log width and height in canonical sizes, and the heads' score."""
     sides = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1.0)
     return torch.cat((torch.log(sides / UNIT), logit(scores)[:, None] / 4), dim=1)
-
-
-def darkness(image: torch.Tensor) -> torch.Tensor:
-    """u8 gray -> f32, 0 for white: what lies beyond the picture is white as well."""
-    return 255.0 - image.float()
 
 
 def fused_score(scores: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:

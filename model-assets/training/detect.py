@@ -15,11 +15,12 @@ from typing import Callable
 import numpy as np
 import torch
 
+from crops import cut_crops
 from embedding_nms import embedding_nms
 from nms import hard_nms, soft_nms
 from preprocess import PreprocessError, Tone, feed_region, measure_tone
 from proposals import make_proposals
-from refinement import Candidates, next_rois, refine
+from refinement import Candidates, doubtful_rows, next_rois, refine
 from size_policy import SizePlan, plan_size, scout_size
 
 METHODS = ("eg", "soft", "hard")
@@ -33,8 +34,8 @@ class Stages:
     scout: u8 [1, 1, h, w] -> f32 [1, 2, h/4, w/4]
     dense: u8 [1, 1, H, W] -> features [1, C, H/8, W/8], objectness [1, 36, ...], deltas [1, 144, ...]
     heads: features, rois f32 [R, 4] network px -> scores [R], deltas [R, 4], embeddings [R], types [R, 24]
-    close_up: u8 [1, 1, H, W], boxes f32 [R, 4] network px, their scores f32 [R] -> scores [R], deltas [R, 4],
-    types [R, 24]; None: the detector of the paper, and what the close-up is trained on
+    close_up: crops u8 [R, 1, S, S], their boxes f32 [R, 4] network px, their scores f32 [R] -> scores [R],
+    deltas [R, 4], types [R, 24]; None: the detector of the paper, and what the close-up is trained on
     """
 
     scout: Callable
@@ -107,8 +108,8 @@ def onnx_stages(model_dir, manifest: dict, num_threads: int = 1) -> Stages:
             heads.run(["scores", "deltas", "embeddings", "types"], {"features": features, "rois": rois})
         ),
         close_up and (
-            lambda image, boxes, scores: tuple(
-                close_up.run(["scores", "deltas", "types"], {"image": image, "boxes": boxes, "headScores": scores})
+            lambda crops, boxes, scores: tuple(
+                close_up.run(["scores", "deltas", "types"], {"crops": crops, "boxes": boxes, "headScores": scores})
             )
         ),
     )
@@ -143,12 +144,16 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         rois, _ = next_rois(rois, heads[0], heads[1], plan, manifest)
         heads = stages.heads(features, rois)
     scores, head_deltas, embeddings, types = heads
-    boxes, asked, close = rois, scores, None
+    boxes, close = rois, {}
     if stages.close_up:
         boxes, made_of = next_rois(rois, scores, head_deltas, plan, manifest)
-        asked = scores[made_of]
-        close = stages.close_up(network_input, boxes, asked)
-        scores, head_deltas, embeddings, types = close[0], close[1], embeddings[made_of], (types[made_of] + close[2]) / 2
+        scores, embeddings, types = scores[made_of], embeddings[made_of], types[made_of]
+        head_deltas = np.zeros_like(boxes)
+        close = look_closely(network_input[0, 0], boxes, scores, stages.close_up, manifest)
+        if close:
+            rows = close["rows"]
+            scores[rows], head_deltas[rows] = close["outputs"][:2]
+            types[rows] = (types[rows] + close["outputs"][2]) / 2
     candidates = refine(boxes, scores, head_deltas, embeddings, types, plan, manifest)
     trace.update(
         scouted=scouted,
@@ -164,10 +169,21 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         rois=rois,
         heads=heads,
         boxes=boxes,
-        asked=asked,
         close=close,
     )
     return CellDetection(candidates, tone, plan)
+
+
+def look_closely(image: np.ndarray, boxes: np.ndarray, scores: np.ndarray, close_up: Callable, manifest: dict) -> dict:
+    """The close-up of the doubtful boxes: their `rows`; the `crops`, `boxes` and `scores` that are fed; the `outputs`.
+    Nothing where there are none."""
+    rows = doubtful_rows(boxes, scores, manifest)
+    if not len(rows):
+        return {}
+    settings = manifest["closeUp"]
+    crops = cut_crops(image, boxes[rows], settings["side"], settings["context"])[:, None]
+    fed = (crops, boxes[rows], scores[rows])
+    return {"rows": rows, "crops": crops, "boxes": fed[1], "scores": fed[2], "outputs": close_up(*fed)}
 
 
 def select_detections(

@@ -3,7 +3,8 @@
     python export.py .runs/main/last.pt --scout .runs/scout/last.pt --close-up .runs/close-up/last.pt \\
         --out ../deepacev2-r18h [--evaluation evaluation.json]
 
-Without --close-up: the detector alone, on whose boxes the close-up is trained; the viewer does not take it.
+Without --close-up: the detector alone, on whose boxes the close-up is trained; the viewer does not take it. With
+--detector <exported model> in place of the checkpoint and --scout: a new close-up beside graphs that stay as they are.
 
 Opset 16 (see docs: GridSample-20 and later Resize forms are not on ONNX Runtime's WebGPU provider), batch norm folded,
 weights stored as fp16 with a Cast that the runtime folds at load: half the size at the same speed and fp32 arithmetic.
@@ -29,10 +30,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from anchors import RATIOS, SIDES, STRIDE
 from box_coder import HEAD_WEIGHTS, MAX_LOG_RATIO, RPN_WEIGHTS
-from close_up import DELTA_SHARE, SIDE, CloseUp, beside, darkness, expand_boxes, fused_score
+from close_up import ALONE_IOU, CONTEXT, DELTA_SHARE, SIDE, SURE_SCORE, CloseUp, beside, fused_score
 from checkpoint import CheckpointError, best_state, read_checkpoint
 from configuration import TYPES, Configuration
-from detect import onnx_stages
+from crops import cut_crops
+from detect import onnx_stages, read_manifest
 from embedding_nms import VARIANTS
 from golden import draw_picture, make_golden, write_golden
 from network import DeepACE
@@ -102,14 +104,13 @@ class HeadsStage(torch.nn.Module):
 
 
 class CloseUpStage(torch.nn.Module):
-    """The crops are cut, and what heads and close-up say of the score is fused, inside the graph."""
+    """What heads and close-up say of the score is fused inside the graph."""
 
     def __init__(self, close_up):
         super().__init__()
         self.close_up = close_up
 
-    def forward(self, image, boxes, scores):
-        crops = _OnnxRoiAlign.apply(darkness(image), expand_boxes(boxes), 1.0, SIDE)
+    def forward(self, crops, boxes, scores):
         levels, deltas, types = self.close_up(crops, beside(boxes, scores))
         return fused_score(scores, levels), deltas * DELTA_SHARE, types.softmax(dim=1)
 
@@ -213,6 +214,11 @@ def example_rois(width: int, height: int, count: int) -> np.ndarray:
     return np.concatenate([low, high], axis=1).astype(np.float32)
 
 
+def example_crops(image: np.ndarray, rois: np.ndarray) -> torch.Tensor:
+    """u8 [R, 1, SIDE, SIDE] of an `example_image`."""
+    return torch.from_numpy(cut_crops(image[0, 0], rois, SIDE, CONTEXT)).unsqueeze(1)
+
+
 def export_stages(network, scout, close_up, folder: Path) -> dict:
     """Writes the graphs into `folder`; -> errors found, by graph. Raises ExportError where one differs."""
     height, width = COMPARED_SIZES[0]
@@ -240,13 +246,24 @@ def export_stages(network, scout, close_up, folder: Path) -> dict:
         ),
     }
     if close_up:
-        stages["closeUp"] = (
-            CloseUpStage(close_up).eval(),
-            (image, rois, torch.linspace(0.1, 0.9, len(rois))),
-            ["image", "boxes", "headScores"],
-            ["scores", "deltas", "types"],
-            {"image": spatial, **{n: {0: "numBoxes"} for n in ("boxes", "headScores", "scores", "deltas", "types")}},
-        )
+        stages["closeUp"] = close_up_stage(close_up)
+    return write_stages(stages, network, folder)
+
+
+def close_up_stage(close_up) -> tuple:
+    image = example_image(*COMPARED_SIZES[0])
+    rois = example_rois(image.shape[3], image.shape[2], 13)
+    return (
+        CloseUpStage(close_up).eval(),
+        (example_crops(image, rois), torch.from_numpy(rois), torch.linspace(0.1, 0.9, len(rois))),
+        ["crops", "boxes", "headScores"],
+        ["scores", "deltas", "types"],
+        {n: {0: "numBoxes"} for n in ("crops", "boxes", "headScores", "scores", "deltas", "types")},
+    )
+
+
+def write_stages(stages: dict, network, folder: Path) -> dict:
+    """stages: graph -> (module, example inputs, input names, output names, dynamic axes)."""
     errors = {}
     for name, (module, inputs, input_names, output_names, axes) in stages.items():
         plain, final = folder / f"{name}.fp32.onnx", folder / GRAPH_FILES[name]
@@ -270,7 +287,9 @@ def _compared_feeds(name: str, network):
         image = example_image(height, width)
         if name == "closeUp":
             for count in (29, 1):
-                yield {"image": image, "boxes": example_rois(width, height, count), "headScores": np.linspace(0, 1, count, dtype=np.float32)}
+                boxes = example_rois(width, height, count)
+                scores = np.linspace(0, 1, count, dtype=np.float32)
+                yield {"crops": example_crops(image, boxes).numpy(), "boxes": boxes, "headScores": scores}
             continue
         if name != "heads":
             yield {"image": image}
@@ -314,6 +333,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
         "coder": {"rpnWeights": list(RPN_WEIGHTS), "headWeights": list(HEAD_WEIGHTS), "maxLogRatio": MAX_LOG_RATIO},
         "proposals": {"preNms": 6000, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
         "refinement": {"looks": 2, "minScore": 0.05, "duplicateIou": 0.8},
+        "closeUp": {"side": SIDE, "context": CONTEXT, "sureScore": SURE_SCORE, "aloneIou": ALONE_IOU},
         "suppression": {
             "candidateFloor": 0.01,
             "maxDetections": 200,
@@ -342,14 +362,24 @@ def use_evaluation(manifest: dict, evaluation: dict) -> None:
     manifest["metrics"] = evaluation["manifestMetrics"]
 
 
-def export_model(network, scout, close_up, out: Path, *, model_id: str, version: str, training: dict, evaluation: dict | None = None) -> dict:
-    """Writes a complete model directory; nothing of an old one is touched before everything has been compared."""
-    manifest = default_manifest(model_id, version, float(network.config.canonical_size))
+def export_model(
+    network, scout, close_up, out: Path, *, model_id: str, version: str, training: dict, evaluation: dict | None = None, detector: Path | None = None
+) -> dict:
+    """Writes a complete model directory; nothing of an old one is touched before everything has been compared. With
+    `detector`, an exported model, only the close-up is written anew and `network` and `scout` are None."""
+    canonical_size = read_manifest(detector)["sizePolicy"]["canonicalSize"] if detector else network.config.canonical_size
+    manifest = default_manifest(model_id, version, float(canonical_size))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        errors = export_stages(network, scout, close_up, folder)
-        for name in errors:
-            manifest["files"][name] = describe_file(folder, GRAPH_FILES[name])
+        if detector:
+            errors = write_stages({"closeUp": close_up_stage(close_up)}, None, folder)
+            for name in ("scout", "dense", "heads"):
+                shutil.copyfile(detector / GRAPH_FILES[name], folder / GRAPH_FILES[name])
+        else:
+            errors = export_stages(network, scout, close_up, folder)
+        for name in GRAPH_FILES:
+            if (folder / GRAPH_FILES[name]).exists():
+                manifest["files"][name] = describe_file(folder, GRAPH_FILES[name])
         manifest["training"] = training
         manifest["metrics"] = {"command": "none: not evaluated"}
         if evaluation is not None:
@@ -372,6 +402,7 @@ def main(arguments=None) -> int:
     parser.add_argument("checkpoint", type=Path, nargs="?", help="last.pt of train.py; left out: random weights, for development")
     parser.add_argument("--scout", type=Path, help="last.pt of the scout's training; left out: random weights, for development")
     parser.add_argument("--close-up", type=Path, help="last.pt of train_close_up.py; left out: none, or random weights for development")
+    parser.add_argument("--detector", type=Path, help="exported model whose scout, dense stage and heads stay as they are; needs --close-up")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--date", help="of the training, YYYY-MM-DD; default today")
@@ -380,27 +411,40 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    if options.checkpoint:
-        network, checkpoint = load_network(options.checkpoint)
-        step = int(checkpoint["step"])
+    network = scout = None
+    if options.detector:
+        if options.checkpoint or options.scout or not options.close_up:
+            parser.error("--detector takes the place of the checkpoint and --scout, and needs --close-up")
+        training = read_manifest(options.detector)["training"]
     else:
         network, step = DeepACE(Configuration()).eval(), 0
-    scout = load_scout(options.scout) if options.scout else Scout().eval()
+        if options.checkpoint:
+            network, checkpoint = load_network(options.checkpoint)
+            step = int(checkpoint["step"])
+        scout = load_scout(options.scout) if options.scout else Scout().eval()
+        training = {"data": options.data, "steps": step, "configuration": network.config.to_dict()}
     close_up = None if options.checkpoint else CloseUp().eval()
     if options.close_up:
         close_up = load_close_up(options.close_up)
     evaluation = json.loads(options.evaluation.read_text()) if options.evaluation else None
-    date = options.date or datetime.date.today().isoformat()
-    training = {"data": options.data, "date": date, "steps": step, "configuration": network.config.to_dict()}
+    training = {**training, "date": options.date or datetime.date.today().isoformat()}
     try:
         result = export_model(
-            network, scout, close_up, options.out, model_id=options.out.name, version=options.version, training=training, evaluation=evaluation
+            network,
+            scout,
+            close_up,
+            options.out,
+            model_id=options.out.name,
+            version=options.version,
+            training=training,
+            evaluation=evaluation,
+            detector=options.detector,
         )
     except (CheckpointError, ExportError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 1
     total = sum(f["bytes"] for f in result["manifest"]["files"].values())
-    print(f"{options.out}: step {step}, {total / 1e6:.1f} MB")
+    print(f"{options.out}: step {training['steps']}, {total / 1e6:.1f} MB")
     for name, errors in result["errors"].items():
         print(f"  {name}: PyTorch - ONNX Runtime {errors['fp32']:.1e} (fp32 weights, max), {errors['fp16']:.1e} (fp16 weights, rms)")
     print(f"  golden: {result['golden']['counts']}")

@@ -24,14 +24,17 @@ arrays
     headDeltas      float32 [R', 4]
     embeddings      float32 [R']
     types           float32 [R', 24]            softmax applied
-    closeUpBoxes    float32 [B, 4]              network px, what the close-up looks at
-    closeUpHeadScores float32 [B]                 the heads' scores of what they were made of
+    boxes           float32 [M, 4]              network px, what the last look made, one of each chromosome
+    closeUpRows     int32   [B]                 those of them that the close-up looks at
+    closeUpCrops    uint8   [B, 1, S, S]
+    closeUpBoxes    float32 [B, 4]              network px
+    closeUpHeadScores float32 [B]               the heads' scores of what they were made of
     closeUpScores   float32 [B]
     closeUpDeltas   float32 [B, 4]
     closeUpTypes    float32 [B, 24]
     candidateBoxes  float32 [N, 4]              image px, best first
     candidateScores float32 [N]
-    candidateRois   int32   [N]                 the close-up's box of each candidate
+    candidateRois   int32   [N]                 which of `boxes` each candidate is
     and for METHOD in eg, soft, hard, at a threshold of 0 (so all that survive the candidate floor), in the order of
     selection:
     METHODIndices   int32   [M]                 candidate of each detection
@@ -106,7 +109,9 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
     """-> (arrays by name, values): what the pipeline gives for this frame with these stages."""
     trace: dict = {}
     cell = detect_chromosomes(gray, manifest, stages, trace)
-    tone, plan, candidates = cell.tone, cell.plan, cell.candidates
+    tone, plan, candidates, close = cell.tone, cell.plan, cell.candidates, trace["close"]
+    if not close:
+        raise ValueError("golden set: expected a box for the close-up to look at, got sure ones only")
     arrays = {
         "gray8": gray,
         "scoutInput": trace["scout_input"],
@@ -120,9 +125,12 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
         "firstDeltas": trace["first_deltas"],
         "rois": trace["rois"],
         **dict(zip(("scores", "headDeltas", "embeddings", "types"), trace["heads"])),
-        "closeUpBoxes": trace["boxes"],
-        "closeUpHeadScores": trace["asked"],
-        **dict(zip(("closeUpScores", "closeUpDeltas", "closeUpTypes"), trace["close"] or ())),
+        "boxes": trace["boxes"],
+        "closeUpRows": close["rows"].astype(np.int32),
+        "closeUpCrops": close["crops"],
+        "closeUpBoxes": close["boxes"],
+        "closeUpHeadScores": close["scores"],
+        **dict(zip(("closeUpScores", "closeUpDeltas", "closeUpTypes"), close["outputs"])),
         "candidateBoxes": candidates.boxes,
         "candidateScores": candidates.scores,
         "candidateRois": candidates.rois.astype(np.int32),

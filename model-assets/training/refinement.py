@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from box_coder import decode_boxes
-from nms import hard_nms
+from nms import hard_nms, iou_matrix
 from proposals import clip_boxes
 from size_policy import SizePlan
 
@@ -54,6 +54,14 @@ def next_rois(rois, scores, deltas, plan: SizePlan, manifest: dict) -> tuple:
     hopeful = np.flatnonzero(large & (scores >= manifest["refinement"]["minScore"]))
     kept = hopeful[hard_nms(boxes[hopeful], scores[hopeful], manifest["refinement"]["duplicateIou"])[0]]
     return boxes[kept], kept
+
+
+def doubtful_rows(boxes, scores, manifest: dict) -> np.ndarray:
+    """What the close-up looks at: all boxes [M, 4] but those of which the heads are sure and that stand alone."""
+    iou = iou_matrix(boxes.astype(np.float64), boxes.astype(np.float64))
+    np.fill_diagonal(iou, 0)
+    settings = manifest["closeUp"]
+    return np.flatnonzero((scores < settings["sureScore"]) | (iou.max(axis=1, initial=0) > settings["aloneIou"]))
 
 
 def refine(rois, scores, deltas, embeddings, types, plan: SizePlan, manifest: dict) -> Candidates:

@@ -1,7 +1,8 @@
+import { doubtfulRows } from '../../extension/src/detection/closeUp.ts';
 import { detectChromosomes } from '../../extension/src/detection/detectChromosomes.ts';
 import { DetectionError } from '../../extension/src/detection/errors.ts';
 import { selectDetections } from '../../extension/src/detection/selectDetections.ts';
-import type { Stages } from '../../extension/src/detection/types.ts';
+import type { CloseUpInput, Stages } from '../../extension/src/detection/types.ts';
 import { manifestExample } from './manifestExample.ts';
 import { rectangleFrame, rectangleStages, strips } from './rectangleStages.ts';
 
@@ -101,29 +102,72 @@ test('the second look goes through the boxes of the first, without the hopeless'
   expect(cell.candidates.numCandidates).toBe(second.length / 4);
 });
 
-test('the close-up has the last word on score and place, half of it on the type', async () => {
-  const stages = rectangleStages(manifest);
+describe('the close-up', () => {
   const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
-  const plain = await detectChromosomes(frame, manifest, stages);
-  const closeUp: Stages['closeUp'] = async (image, boxes, headScores) => {
-    const { scores, deltas, types } = await stages.closeUp(image, boxes, headScores);
-    expect(image).toBe(stages.fed[stages.fed.length - 2]);
-    types!.fill(0);
-    for (let b = 0; b < scores.length; b++) {
-      deltas[b * 4] = 1; // a tenth of the width: head weight 10
-      types![b * manifest.types.length + 7] = 1;
+  const numTypes = manifest.types.length;
+
+  /** Halves the scores, moves every box a tenth of its width to the right, and finds type 7. */
+  function watched(stages: Stages, fed: CloseUpInput[] = []): Stages['closeUp'] {
+    return async (input) => {
+      fed.push(input);
+      const { scores, deltas, types } = await stages.closeUp(input);
+      types!.fill(0);
+      for (let b = 0; b < scores.length; b++) {
+        deltas[b * 4] = 1; // a tenth: head weight 10
+        types![b * numTypes + 7] = 1;
+      }
+      return { scores: scores.map((score) => score / 2), deltas, types };
+    };
+  }
+
+  test('has the last word on score and place of a doubtful box, half of it on the type', async () => {
+    const stages = rectangleStages(manifest);
+    const plain = await detectChromosomes(frame, { ...manifest, closeUp: { ...manifest.closeUp, sureScore: 0 } }, stages);
+    const seen = await detectChromosomes(frame, manifest, { ...stages, closeUp: watched(stages) });
+    const first = [...plain.candidates.boxes.slice(0, 4)];
+    const moved = [...seen.candidates.boxes.slice(0, 4)];
+    expect(moved[0]).toBeCloseTo(first[0] + (first[2] - first[0]) / 10, 2);
+    expect(moved[1]).toBeCloseTo(first[1], 2);
+    expect(seen.candidates.scores[0]).toBeCloseTo(plain.candidates.scores[0] / 2, 6);
+    expect([...seen.candidates.embeddings]).toEqual([...plain.candidates.embeddings]);
+    expect(seen.candidates.types![7]).toBeCloseTo(0.5, 6);
+    expect(seen.candidates.types![0]).toBeCloseTo(0.45, 6); // the heads' 0.9 for the first one
+  });
+
+  test('is not asked of sure boxes that stand alone, which stay as the heads made them', async () => {
+    const stages = rectangleStages(manifest);
+    const plain = await detectChromosomes(frame, { ...manifest, closeUp: { ...manifest.closeUp, sureScore: 0 } }, stages);
+    const sureScore = plain.candidates.scores[5];
+    const fed: CloseUpInput[] = [];
+    const part = { ...manifest, closeUp: { ...manifest.closeUp, sureScore } };
+    const seen = await detectChromosomes(frame, part, { ...stages, closeUp: watched(stages, fed) });
+    expect(fed).toHaveLength(1);
+    expect(fed[0].headScores).toHaveLength(plain.candidates.numCandidates - 6);
+    expect(Math.max(...fed[0].headScores)).toBeLessThan(sureScore);
+    expect([...seen.candidates.boxes.slice(0, 24)]).toEqual([...plain.candidates.boxes.slice(0, 24)]);
+    expect([...seen.candidates.scores.slice(0, 6)]).toEqual([...plain.candidates.scores.slice(0, 6)]);
+  });
+
+  test('is asked of sure boxes that overlap another one', () => {
+    const boxes = Float32Array.of(0, 0, 20, 10, 15, 0, 35, 10, 60, 0, 80, 10);
+    const scores = Float32Array.of(0.99, 0.98, 0.97);
+    const rows = (aloneIou: number): number[] => doubtfulRows(boxes, scores, { closeUp: { ...manifest.closeUp, sureScore: 0.95, aloneIou } });
+    expect(rows(0.14)).toEqual([0, 1]); // 5 of 35 px in common: 0.143
+    expect(rows(0.15)).toEqual([]);
+  });
+
+  test('sees a box and its surroundings', async () => {
+    const stages = rectangleStages(manifest);
+    const fed: CloseUpInput[] = [];
+    await detectChromosomes(frame, manifest, { ...stages, closeUp: watched(stages, fed) });
+    const [{ crops, side, headScores }] = fed;
+    expect(crops).toHaveLength(headScores.length * side * side);
+    const middle = (side / 2) * side + side / 2;
+    for (let b = 0; b < headScores.length; b++) {
+      expect(crops[b * side * side + middle]).toBeGreaterThan(200); // the dark strip, as darkness
+      expect(crops[b * side * side]).toBeLessThan(20); // the ground about it
     }
-    return { scores: scores.map((score) => score / 2), deltas, types };
-  };
-  const seen = await detectChromosomes(frame, manifest, { ...stages, closeUp });
-  const first = [...plain.candidates.boxes.slice(0, 4)];
-  const moved = [...seen.candidates.boxes.slice(0, 4)];
-  expect(moved[0]).toBeCloseTo(first[0] + (first[2] - first[0]) / 10, 2);
-  expect(moved[1]).toBeCloseTo(first[1], 2);
-  expect(seen.candidates.scores[0]).toBeCloseTo(plain.candidates.scores[0] / 2, 6);
-  expect([...seen.candidates.embeddings]).toEqual([...plain.candidates.embeddings]);
-  expect(seen.candidates.types![7]).toBeCloseTo(0.5, 6);
-  expect(seen.candidates.types![0]).toBeCloseTo(0.45, 6); // the heads' 0.9 for the first one
+  });
 });
 
 test('stages are announced in order; an abort between stages stops there and frees the features', async () => {
@@ -167,10 +211,10 @@ describe('what a graph returns is checked against the manifest', () => {
       heads: async (f, rois) => ({ ...(await s.heads(f, rois)), embeddings: new Float32Array(1) }),
     }), 'embeddings'],
     ['NaN from the close-up', (s) => ({
-      closeUp: async (image, boxes, scores) => ({ ...(await s.closeUp(image, boxes, scores)), scores: scores.map(() => NaN) }),
+      closeUp: async (input) => ({ ...(await s.closeUp(input)), scores: input.headScores.map(() => NaN) }),
     }), 'finite scores'],
     ['too few deltas from the close-up', (s) => ({
-      closeUp: async (image, boxes, scores) => ({ ...(await s.closeUp(image, boxes, scores)), deltas: new Float32Array(1) }),
+      closeUp: async (input) => ({ ...(await s.closeUp(input)), deltas: new Float32Array(1) }),
     }), 'deltas'],
   ];
   test.each(broken)('%s', async (_, change, words) => {

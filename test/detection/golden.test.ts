@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { closeUpHeads, closeUpInput, doubtfulRows } from '../../extension/src/detection/closeUp.ts';
 import { detectChromosomes } from '../../extension/src/detection/detectChromosomes.ts';
 import { grayHistogram, histogramPercentile, normalizePolarity } from '../../extension/src/detection/grayImage.ts';
 import { readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
 import { readManifest } from '../../extension/src/detection/manifest.ts';
 import { preprocess } from '../../extension/src/detection/preprocess.ts';
 import { selectProposals } from '../../extension/src/detection/proposals.ts';
-import { closeUpHeads, nextRois, refineRois } from '../../extension/src/detection/refinement.ts';
+import { nextRois, refineRois } from '../../extension/src/detection/refinement.ts';
 import { selectDetections, suppress } from '../../extension/src/detection/selectDetections.ts';
 import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
 import type { Candidates, SuppressionMethod } from '../../extension/src/detection/types.ts';
@@ -99,9 +100,18 @@ describe('equal to Python on the golden arrays', () => {
   };
   const looked = nextRois(rois, heads, network, manifest);
 
+  const boxes = golden.float32('boxes');
+  const rows = [...golden.array('closeUpRows')];
+  const networkImage = preprocess(frame, network.region, network.width, network.height, manifest.input);
+
   test('what the close-up looks at', () => {
-    expect(worst(looked.rois, golden.float32('closeUpBoxes'))).toBeLessThan(tolerances.boxesPx);
-    expect(looked.heads.scores).toEqual(golden.float32('closeUpHeadScores'));
+    expect(worst(looked.rois, boxes)).toBeLessThan(tolerances.boxesPx);
+    expect(doubtfulRows(boxes, looked.heads.scores, manifest)).toEqual(rows);
+    const image = { ...networkImage, data: golden.array('networkInput') as Uint8Array };
+    const fed = closeUpInput(image, boxes, looked.heads.scores, rows, manifest);
+    expect(worst(fed.crops, golden.array('closeUpCrops'))).toBeLessThanOrEqual(tolerances.pixels);
+    expect(fed.boxes).toEqual(golden.float32('closeUpBoxes'));
+    expect(fed.headScores).toEqual(golden.float32('closeUpHeadScores'));
   });
 
   const closeUp = {
@@ -109,8 +119,8 @@ describe('equal to Python on the golden arrays', () => {
     deltas: golden.float32('closeUpDeltas'),
     types: golden.float32('closeUpTypes'),
   };
-  const fused = closeUpHeads(looked.heads, closeUp);
-  const refined = refineRois(golden.float32('closeUpBoxes'), fused, network, manifest);
+  const fused = closeUpHeads(looked.heads, rows, closeUp, manifest);
+  const refined = refineRois(boxes, fused, network, manifest);
   const embeddings = Float32Array.from(golden.array('candidateRois'), (roi) => fused.embeddings[roi]);
   const candidates: Candidates = {
     numCandidates: embeddings.length,
@@ -139,10 +149,9 @@ describe('equal to Python on the golden arrays', () => {
       scout: async () => scoutCells,
       dense: async () => ({ ...dense, features: { dispose: () => undefined } }),
       heads: async (_, fed) => (fed.length === proposals.length ? firstHeads : heads),
-      closeUp: async ({ data }, fed, headScores) => {
-        expect(worst(data, golden.array('networkInput'))).toBeLessThanOrEqual(tolerances.pixels);
-        expect(worst(fed, golden.float32('closeUpBoxes'))).toBeLessThan(tolerances.boxesPx);
-        expect(headScores).toEqual(golden.float32('closeUpHeadScores'));
+      closeUp: async (fed) => {
+        expect(worst(fed.boxes, golden.float32('closeUpBoxes'))).toBeLessThan(tolerances.boxesPx);
+        expect(fed.headScores).toEqual(golden.float32('closeUpHeadScores'));
         return closeUp;
       },
     });

@@ -37,6 +37,7 @@ export function manifestExample(): Manifest {
     coder: { rpnWeights: [1, 1, 1, 1], headWeights: [10, 10, 5, 5], maxLogRatio: Math.log(1000 / 16) },
     proposals: { preNms: 6000, nmsIou: 0.7, postNms: 300, minSide: 2 },
     refinement: { looks: 2, minScore: 0.05, duplicateIou: 0.8 },
+    closeUp: { side: 8, context: 1.8, sureScore: 1, aloneIou: 1 },
     suppression: {
       candidateFloor: 0.01,
       maxDetections: 200,

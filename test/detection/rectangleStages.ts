@@ -64,8 +64,7 @@ export function rectangleStages(manifest: Manifest): RectangleStages {
       for (let r = 0; r < numRois; r++) types[r * manifest.types.length + (r % manifest.types.length)] = 0.9;
       return { scores, deltas: new Float32Array(numRois * 4), embeddings: new Float32Array(numRois), types };
     },
-    async closeUp(image, boxes, headScores) {
-      stages.fed.push(image);
+    async closeUp({ boxes, headScores }) {
       const numBoxes = boxes.length / 4;
       const types = new Float32Array(numBoxes * manifest.types.length).fill(1 / manifest.types.length);
       return { scores: headScores, deltas: new Float32Array(numBoxes * 4), types };

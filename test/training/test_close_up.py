@@ -7,28 +7,55 @@ import torch
 import train_close_up
 from box_coder import HEAD_WEIGHTS, decode_boxes, encode_boxes
 from checkpoint import read_checkpoint
-from close_up import CONTEXT, HEADS_SHARE, LEVEL_SHARES, SIDE, beside, darkness, expand_boxes, fused_score
+from close_up import CONTEXT, HEADS_SHARE, LEVEL_SHARES, SIDE, beside, fused_score
+from crops import cut_crops
+from detect import look_closely
 from golden import draw_picture
 from roi_align import roi_align
 from train_close_up import Boxed, crop_darkness, sample, turn
 
 
-def test_boxes_grow_about_their_centres():
-    grown = expand_boxes(torch.tensor([[10.0, 20.0, 30.0, 24.0]]))
-    np.testing.assert_allclose(grown.numpy(), [[20 - 10 * CONTEXT, 22 - 2 * CONTEXT, 20 + 10 * CONTEXT, 22 + 2 * CONTEXT]], rtol=1e-6)
-
-
-def test_crops_are_what_the_exported_graph_cuts():
-    """Also of a box half beyond the picture, where white lies: training and inference see one picture."""
+@pytest.mark.parametrize("context", [1.0, CONTEXT])
+def test_crops_are_what_roi_align_cuts(context):
+    """Also of a box half beyond the picture, where white lies."""
     image = draw_picture()
     boxes = np.array([[70, 50, 120, 90], [-12, 100, 20, 130], [225.3, 160.2, 262.1, 190.9], [100, 20, 112, 130]], np.float32)
-    fast = crop_darkness(image, boxes).astype(np.float32)
-    rois = expand_boxes(torch.from_numpy(boxes))
-    exact = roi_align(darkness(torch.from_numpy(image)[None, None]), rois, torch.zeros(len(rois), dtype=torch.long), 1.0, SIDE)[:, 0].numpy()
-    assert fast.max() > 100
-    # the warp knows places to a thirty-second of a pixel; beyond the border RoIAlign repeats the edge, the warp fades
+    centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) * (context / 2)
+    rois = torch.from_numpy(np.concatenate((centre - half, centre + half), axis=1))
+    darkness = 255.0 - torch.from_numpy(image).float()[None, None]
+    exact = roi_align(darkness, rois, torch.zeros(len(rois), dtype=torch.long), 1.0, SIDE)[:, 0].numpy()
+    crops = cut_crops(image, boxes, SIDE, context)
+    assert crops.max() > 100
+    assert np.abs(crops - exact).max() <= 0.51  # rounded to whole values
+
+
+def test_training_sees_the_crops_of_inference():
+    image = draw_picture()
+    boxes = np.array([[70, 50, 120, 90], [-12, 100, 20, 130], [225.3, 160.2, 262.1, 190.9], [100, 20, 112, 130]], np.float32)
+    fast, exact = crop_darkness(image, boxes).astype(float), cut_crops(image, boxes, SIDE, CONTEXT).astype(float)
+    # the warp knows places to a thirty-second of a pixel; at the border the nearest pixel is repeated, the warp fades
     assert np.abs(fast - exact)[[0, 3]].max() < 8
     assert np.abs(fast - exact).mean() < 0.5
+
+
+def test_boxes_that_are_sure_and_stand_alone_are_not_looked_at():
+    image, asked = draw_picture(), []
+
+    def close_up(crops, boxes, scores):
+        asked.append((crops.shape, boxes, scores))
+        return scores / 2, np.zeros((len(scores), 4), np.float32), np.full((len(scores), 24), 1 / 24, np.float32)
+
+    # the first two share 10 of 50 px in each row, the third is alone and sure, the fourth alone and doubtful
+    boxes = np.array([[70, 50, 100, 90], [90, 50, 120, 90], [20, 30, 60, 44], [150, 60, 180, 90]], np.float32)
+    scores = np.array([0.99, 0.98, 0.97, 0.6], np.float32)
+    manifest = {"closeUp": {"side": SIDE, "context": CONTEXT, "sureScore": 0.95, "aloneIou": 0.15}}
+    close = look_closely(image, boxes, scores, close_up, manifest)
+    assert close["rows"].tolist() == [0, 1, 3]
+    assert asked[0][0] == (3, 1, SIDE, SIDE)
+    np.testing.assert_array_equal(asked[0][1], boxes[[0, 1, 3]])
+    np.testing.assert_array_equal(asked[0][2], scores[[0, 1, 3]])
+    assert look_closely(image, boxes[2:3], scores[2:3], close_up, manifest) == {}
+    assert len(asked) == 1
 
 
 def test_score_by_hand():

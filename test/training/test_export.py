@@ -9,6 +9,7 @@ from onnx import TensorProto
 
 import export
 from checkpoint import CheckpointError
+from close_up import CloseUp
 from detect import detect_chromosomes, onnx_stages, read_manifest, select_detections, torch_stages
 from export import GRAPH_FILES, ExportError, compare, export_model, load_network
 from golden import draw_picture, make_golden, read_golden
@@ -89,14 +90,27 @@ def test_golden_steps_follow_from_each_other(exported):
     np.testing.assert_allclose(arrays["types"].sum(axis=1), 1, atol=1e-4)
     assert arrays["candidateBoxes"].shape == (candidates, 4)
     assert (np.diff(arrays["candidateScores"]) <= 0).all()
-    seen = len(arrays["closeUpBoxes"])
-    for name, shape in {"HeadScores": (seen,), "Scores": (seen,), "Deltas": (seen, 4), "Types": (seen, 24)}.items():
+    settings = read_manifest(exported[0])["closeUp"]
+    fed = len(arrays["closeUpRows"])
+    shapes = {"Crops": (fed, 1, settings["side"], settings["side"]), "Boxes": (fed, 4), "HeadScores": (fed,)}
+    for name, shape in {**shapes, "Scores": (fed,), "Deltas": (fed, 4), "Types": (fed, 24)}.items():
         assert arrays["closeUp" + name].shape == shape
-    np.testing.assert_array_equal(arrays["candidateScores"], arrays["closeUpScores"][arrays["candidateRois"]])
+    np.testing.assert_array_equal(arrays["closeUpBoxes"], arrays["boxes"][arrays["closeUpRows"]])
+    assert arrays["candidateRois"].max() < len(arrays["boxes"])
     for method in ("eg", "soft", "hard"):
         assert (np.diff(arrays[method + "Scores"]) <= 0).all()
         assert arrays[method + "Indices"].max() < candidates
     assert all(value > 0 for value in tolerances.values())
+
+
+def test_a_new_close_up_leaves_the_detector_as_it_is(exported, tmp_path):
+    """export.py --detector: for a close-up that is trained on a shipped model's boxes."""
+    folder, result = exported
+    torch.manual_seed(9)
+    export_model(None, None, CloseUp().eval(), tmp_path / "next", model_id="next", version="0.0.2", training={}, detector=folder)
+    before, after = result["manifest"]["files"], read_manifest(tmp_path / "next")["files"]
+    changed = {name for name in before if before[name]["sha256"] != after[name]["sha256"]}
+    assert changed == {"closeUp", "golden", "goldenData"} or changed == {"closeUp", "goldenData"}
 
 
 def test_truncated_golden_data_is_refused(exported, tmp_path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from detect import onnx_stages, read_manifest, select_detections, detect_chromosomes
+from detect import GRAPHS, onnx_stages, read_manifest, select_detections, detect_chromosomes
 from golden import draw_picture, make_golden, read_golden
 
 MODEL = "deepacev2-r18h"
@@ -24,7 +24,7 @@ def test_files_are_those_of_the_manifest(shipped):
         content = (folder / entry["path"]).read_bytes()
         assert hashlib.sha256(content).hexdigest() == entry["sha256"], name
         assert len(content) == entry["bytes"], name
-    assert sum(manifest["files"][n]["bytes"] for n in ("scout", "dense", "heads")) < MAX_WEIGHTS_BYTES
+    assert sum(manifest["files"][n]["bytes"] for n in GRAPHS) < MAX_WEIGHTS_BYTES
 
 
 def test_manifest_follows_the_schema(shipped, model_assets):

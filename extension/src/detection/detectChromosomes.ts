@@ -2,17 +2,20 @@
  * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
  * frame [image px] → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
  * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement, as many looks as the manifest wants
- * → close-up of each box: scores, deltas, types → candidates [image px].
+ * → close-up of each doubtful box: scores, deltas, types → candidates [image px].
  * The graphs are injected; suppression is `selectDetections`.
  */
+import { closeUpHeads, closeUpInput, doubtfulRows } from './closeUp.ts';
 import { DetectionError } from './errors.ts';
 import { checkGrayImage, normalizePolarity } from './grayImage.ts';
 import type { Manifest } from './manifest.ts';
 import { preprocess } from './preprocess.ts';
 import { selectProposals } from './proposals.ts';
-import { NO_CANDIDATES, closeUpHeads, nextRois, refineRois } from './refinement.ts';
+import { NO_CANDIDATES, nextRois, refineRois } from './refinement.ts';
 import { chooseRegion, scoutSize } from './sizePolicy.ts';
-import type { Abortable, Candidates, CellDetection, DetectionStage, Features, GrayImage, HeadsOutput, NetworkImage, Stages } from './types.ts';
+import type { Abortable, Candidates, CellDetection, CloseUpOutput, DetectionStage, Features, GrayImage, HeadsOutput, NetworkImage, Stages } from './types.ts';
+
+const NOTHING_SEEN: CloseUpOutput = { scores: new Float32Array(0), deltas: new Float32Array(0), types: new Float32Array(0) };
 
 export interface DetectOptions {
   /** read between stages; the promise then rejects with its reason */
@@ -68,10 +71,14 @@ export async function detectChromosomes<F extends Features>(
   }
   let candidates: Candidates = NO_CANDIDATES;
   if (heads && rois.length > 0) {
-    begin('closeUp');
-    const closeUp = await stages.closeUp(networkImage, rois, heads.scores);
+    const rows = doubtfulRows(rois, heads.scores, manifest);
+    let closeUp: CloseUpOutput = NOTHING_SEEN;
+    if (rows.length > 0) {
+      begin('closeUp');
+      closeUp = await stages.closeUp(closeUpInput(networkImage, rois, heads.scores, rows, manifest));
+    }
     begin('refinement');
-    candidates = refineRois(rois, closeUpHeads(heads, closeUp), network, manifest);
+    candidates = refineRois(rois, closeUpHeads(heads, rows, closeUp, manifest), network, manifest);
   }
   return {
     candidates,

@@ -66,6 +66,16 @@ export interface Manifest {
     /** of RoIs that overlap by more than this, the best one is looked at again. 1: all */
     readonly duplicateIou: number;
   };
+  readonly closeUp: {
+    /** px of a crop */
+    readonly side: number;
+    /** the crop's sides, in sides of the box */
+    readonly context: number;
+    /** a box with at least this score of the heads that stands alone is not looked at */
+    readonly sureScore: number;
+    /** a box stands alone that overlaps no other by more than this */
+    readonly aloneIou: number;
+  };
   readonly suppression: {
     readonly candidateFloor: number;
     readonly maxDetections: number;
@@ -153,6 +163,7 @@ const RULES: Rules = {
   coder: { rpnWeights: weights, headWeights: weights, maxLogRatio: positive },
   proposals: { preNms: count, nmsIou: fraction, postNms: count, minSide: notNegative },
   refinement: { looks: count, minScore: fraction, duplicateIou: fraction },
+  closeUp: { side: count, context: positive, sureScore: fraction, aloneIou: fraction },
   suppression: {
     candidateFloor: fraction,
     maxDetections: count,

@@ -75,12 +75,6 @@ export function nextRois(
   return { rois: gatherRows(boxes, kept, 4), heads: gatherHeads(heads, kept, manifest.types.length) };
 }
 
-/** The close-up's word and the heads': its score holds theirs already, of types the mean counts, it gives no embedding. */
-export function closeUpHeads(heads: HeadsOutput, closeUp: CloseUpOutput): HeadsOutput {
-  const types = heads.types && closeUp.types;
-  return { ...closeUp, embeddings: heads.embeddings, types: types && types.map((p, i) => (p + heads.types![i]) / 2) };
-}
-
 /** Rows whose box and score are large enough, by descending score; ties go to the earlier one. */
 function bestFirst(boxes: Float32Array, scores: Float32Array, minSide: number, minScore: number): number[] {
   const rows: number[] = [];
@@ -115,21 +109,22 @@ function gatherHeads({ scores, deltas, embeddings, types }: HeadsOutput, rows: A
   };
 }
 
-function gatherRows(from: Float32Array, rows: ArrayLike<number>, width: number): Float32Array {
+export function gatherRows(from: Float32Array, rows: ArrayLike<number>, width: number): Float32Array {
   const gathered = new Float32Array(rows.length * width);
   for (let i = 0; i < rows.length; i++) gathered.set(from.subarray(rows[i] * width, (rows[i] + 1) * width), i * width);
   return gathered;
 }
 
-function checkHeads(heads: HeadsOutput, numRois: number, numTypes: number): void {
-  const expected: [string, Float32Array | null, number][] = [
+/** @throws DetectionError invalidModelOutput where heads or close-up return other shapes than R rows, or NaN */
+export function checkHeads(heads: CloseUpOutput & Partial<HeadsOutput>, numRois: number, numTypes: number): void {
+  const expected: [string, Float32Array | null | undefined, number][] = [
     ['scores', heads.scores, numRois],
     ['deltas', heads.deltas, numRois * 4],
     ['embeddings', heads.embeddings, numRois],
     ['types', heads.types, numRois * numTypes],
   ];
   for (const [name, values, length] of expected) {
-    if (values === null) continue;
+    if (!values) continue;
     if (values.length !== length) {
       throw new DetectionError('invalidModelOutput', `expected ${length} ${name} for ${numRois} RoIs, got ${values.length}`);
     }

@@ -52,7 +52,19 @@ export interface HeadsOutput {
   readonly types: Float32Array | null;
 }
 
-/** Output of the close-up for B boxes, as that of the heads. */
+/** What the close-up is fed of B boxes. */
+export interface CloseUpInput {
+  /** [B,1,side,side] */
+  readonly crops: Uint8Array;
+  /** px of a crop */
+  readonly side: number;
+  /** [B,4] xyxy in network px */
+  readonly boxes: Float32Array;
+  /** [B], of which the close-up's scores are made too */
+  readonly headScores: Float32Array;
+}
+
+/** Output of the close-up for the same, as that of the heads. */
 export type CloseUpOutput = Omit<HeadsOutput, 'embeddings'>;
 
 /** The four graphs of a model, injected: the room does not know which runtime runs them. */
@@ -61,8 +73,8 @@ export interface Stages<F extends Features = Features> {
   dense(image: NetworkImage): Promise<DenseOutput<F>>;
   /** `rois`: flat [R,4] xyxy in network px, R ≥ 1. */
   heads(features: F, rois: Float32Array): Promise<HeadsOutput>;
-  /** `boxes`: flat [B,4] xyxy in network px, B ≥ 1; `headScores` [B], of which the close-up's are made too. */
-  closeUp(image: NetworkImage, boxes: Float32Array, headScores: Float32Array): Promise<CloseUpOutput>;
+  /** B ≥ 1. */
+  closeUp(input: CloseUpInput): Promise<CloseUpOutput>;
 }
 
 /** All refined boxes above the candidate floor, by descending score; kept, so that suppression can be repeated. */

@@ -1,7 +1,8 @@
 /**
  * The four graphs of a model as the pipeline's stages, on ONNX Runtime; the same code for the browser's build and
  * node's. Shapes: image u8 [1,1,H,W] → scout f32 [1,2,H/4,W/4]; image → features, objectness, deltas; features and
- * rois f32 [R,4] → scores, deltas, embeddings, types; image, boxes f32 [B,4], headScores f32 [B] → scores, deltas, types.
+ * rois f32 [R,4] → scores, deltas, embeddings, types; crops u8 [B,1,S,S], boxes f32 [B,4], headScores f32 [B] → scores,
+ * deltas, types.
  */
 import type * as Ort from 'onnxruntime-web';
 import type { CloseUpOutput, Features, NetworkImage, Stages } from '../detection/types.ts';
@@ -25,7 +26,7 @@ const INPUTS: Record<GraphName, readonly string[]> = {
   scout: ['image'],
   dense: ['image'],
   heads: ['features', 'rois'],
-  closeUp: ['image', 'boxes', 'headScores'],
+  closeUp: ['crops', 'boxes', 'headScores'],
 };
 
 export interface OrtFeatures extends Features {
@@ -130,9 +131,9 @@ export async function createOnnxStages(
       const output = await run('heads', heads, { rois: boxesTensor(ort, rois) }, { features: tensor });
       return { ...(await taken(output)), embeddings: await take(output.embeddings) };
     },
-    async closeUp(image, boxes, headScores) {
+    async closeUp({ crops, side, boxes, headScores }) {
       const inputs = {
-        image: imageTensor(ort, image),
+        crops: new ort.Tensor('uint8', crops, [headScores.length, 1, side, side]),
         boxes: boxesTensor(ort, boxes),
         headScores: new ort.Tensor('float32', headScores, [headScores.length]),
       };

@@ -44,7 +44,12 @@ export async function selfTest(
   } finally {
     dense.features.dispose();
   }
-  const closeUp = await stages.closeUp(networkInput, golden.float32('closeUpBoxes'), golden.float32('closeUpHeadScores'));
+  const closeUp = await stages.closeUp({
+    crops: golden.array('closeUpCrops') as Uint8Array,
+    side: manifest.closeUp.side,
+    boxes: golden.float32('closeUpBoxes'),
+    headScores: golden.float32('closeUpHeadScores'),
+  });
   compare('closeUpScores', 'scores', closeUp.scores);
   compare('closeUpDeltas', 'deltas', closeUp.deltas);
   compare('closeUpTypes', 'types', closeUp.types);
