@@ -34,6 +34,7 @@ from metrics import (
     summarise,
     summarise_overlapped,
 )
+from nms import box_areas, intersection_areas, iou_matrix
 
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)
 
@@ -130,6 +131,44 @@ def candidate_recall(results, iou_threshold: float = 0.5) -> float:
     return found / sum(len(r.truths) for r in results)
 
 
+def error_kinds(results, selected, threshold: float) -> dict:
+    """What kind of errors there are at an operating threshold: `missed` and `false`, kind -> number. A missed chromosome
+    and a false box at an IoU of 0.3 to 0.5 are mostly one and the same: counted, but boxed inexactly."""
+    kinds: dict = {"missed": {}, "false": {}}
+
+    def note(side, kind):
+        kinds[side][kind] = kinds[side].get(kind, 0) + 1
+
+    for result, detections, everything in zip(results, selected, match_all(results, selected)):
+        match = everything.above(threshold)
+        kept = detections.boxes[detections.scores >= threshold]
+        iou = iou_matrix(kept, result.truths)
+        covered = iou.max(axis=0, initial=0)
+        near = iou_matrix(result.candidates.boxes, result.truths) >= 0.5
+        for truth in np.flatnonzero(~match.found):
+            scores = result.candidates.scores[near[:, truth]]
+            if covered[truth] >= 0.5:
+                note("missed", "its box lies nearer another one")
+            elif covered[truth] >= 0.3:
+                note("missed", "boxed inexactly")
+            elif not len(scores):
+                note("missed", "never a candidate")
+            else:
+                note("missed", "decayed by a neighbour" if scores.max() >= threshold else "below the threshold")
+        inside = np.array([intersection_areas(box, result.truths).max(initial=0) for box in kept]) / np.maximum(box_areas(kept), 1e-9)
+        for box in np.flatnonzero(~match.true_positive):
+            best = iou[box].max(initial=0)
+            if best >= 0.5:
+                note("false", "second box of one")
+            elif best >= 0.3:
+                note("false", "boxed inexactly" if not match.found[iou[box].argmax()] else "beside one that is found")
+            elif inside[box] > 0.7:
+                note("false", "part of one")
+            else:
+                note("false", "background" if best < 0.1 else "across several")
+    return kinds
+
+
 def evaluate(tuning, validation, manifest: dict) -> dict:
     """Rows for hard, soft and every form of EG-NMS; thresholds from `tuning`, figures from `validation`."""
     forms = {"hard": ("hard", manifest), "soft": ("soft", manifest)}
@@ -145,6 +184,7 @@ def evaluate(tuning, validation, manifest: dict) -> dict:
     for name, row in rows.items():
         row["againstSoft"] = paired_test(rows["soft"]["errorsPerImage"], row["errorsPerImage"])
     chosen = forms[best][1]
+    found = select_all(validation, chosen, "eg")
     sizes = np.array([r.size_px / r.size_true for r in validation if r.size_true > 0 and not r.flags])
     return {
         "rows": rows,
@@ -152,7 +192,8 @@ def evaluate(tuning, validation, manifest: dict) -> dict:
         "thresholds": {"eg": rows[best]["threshold"], "soft": rows["soft"]["threshold"], "hard": rows["hard"]["threshold"]},
         "suppression": chosen["suppression"],
         "candidateRecall": candidate_recall(validation),
-        "typeAccuracy": type_accuracy(validation, select_all(validation, chosen, "eg"), rows[best]["threshold"]),
+        "typeAccuracy": type_accuracy(validation, found, rows[best]["threshold"]),
+        "errorKinds": error_kinds(validation, found, rows[best]["threshold"]),
         "size": {
             "noCellFound": sum(bool(r.flags) for r in validation),
             "ratioP05": float(np.percentile(sizes, 5)) if len(sizes) else None,
@@ -265,6 +306,8 @@ def main(arguments=None) -> int:
     options.out.write_text(json.dumps(report, indent=1) + "\n")
     print(format_table(report["rows"]))
     print(f"chosen {report['chosen']}; candidates cover {report['candidateRecall']:.4f} of the truths; types {report['typeAccuracy']:.3f}")
+    for side, kinds in report["errorKinds"].items():
+        print(f"{side}: " + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items(), key=lambda item: -item[1])))
     print(f"size found / true: {report['size']}; {report['secondsPerImage']:.2f} s an image")
     if options.failures:
         form = {**manifest, "suppression": report["suppression"]}

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from dataset import DataError, Metaphase, MetaphaseSet
 from erase_paste import erase, follow_image, isolated_boxes, paste, summarise_follow
-from evaluate import CellResult, choose_threshold, evaluate, format_table, manifest_metrics, match_all, select_all, spread_indices
+from evaluate import CellResult, choose_threshold, error_kinds, evaluate, format_table, manifest_metrics, match_all, select_all, spread_indices
 from export import default_manifest
 from gajendran import count_chromosomes, summarise_counts
 from golden import draw_picture
@@ -63,6 +63,30 @@ def test_threshold_has_the_fewest_errors(results):
     threshold, errors = choose_threshold(matches)
     assert errors == min(sum(m.above(t).errors for m in matches) for t in np.arange(0.05, 0.96, 0.01))
     assert sum(m.above(threshold).errors for m in matches) == errors
+
+
+def test_every_error_has_its_kind():
+    """One truth of each fate, far from each other; IoU of 20 px squares moved by 6 px: 0.54, by 9: 0.38."""
+    square = lambda x, y, side=20: [x, y, x + side, y + side]
+    truths = [square(0, 0), square(40, 0), square(80, 0), square(120, 0), square(160, 0), square(0, 60, 60), square(100, 60)]
+    boxes = [
+        square(0, 0), square(4, 0),  # found, and boxed twice
+        square(49, 0),  # inexact
+        # 80: never a candidate; 120: a candidate with a low score
+        square(120, 0),
+        square(160, 0), square(169, 0),  # found, and a box beside it
+        square(0, 60, 60), square(10, 70),  # found, and a part of it
+        square(150, 100),  # background
+        square(96, 52),  # far from the last truth
+    ]
+    scores = [0.9, 0.8, 0.8, 0.3, 0.9, 0.8, 0.9, 0.8, 0.8, 0.1]
+    result = cell_result(truths, boxes, scores, np.zeros(len(boxes)))
+    detections = types.SimpleNamespace(boxes=np.asarray(boxes, np.float32), scores=np.asarray(scores))
+    kinds = error_kinds([result], [detections], 0.5)
+    assert kinds["missed"] == {"boxed inexactly": 1, "never a candidate": 2, "below the threshold": 1}
+    assert kinds["false"] == {"second box of one": 1, "boxed inexactly": 1, "beside one that is found": 1, "part of one": 1, "background": 1}
+    match = match_all([result], [detections])[0].above(0.5)
+    assert sum(sum(side.values()) for side in kinds.values()) == match.errors
 
 
 class Curve:
