@@ -324,6 +324,8 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
             "regionMargin": 1,
             "minPositives": 3,
             "canonicalSize": canonical_size,
+            "scaleSteps": 16,
+            "regionGrid": 16,
             "minScale": 0.1,
             "maxScale": 6,
             "maxNetworkPixels": 1400000,

@@ -2,6 +2,9 @@
 
 The pixels of a chromosome differ by a factor of three between cameras; the detector is fed all of them at one size
 (`canonicalSize`: the median sqrt(box area), network px). Beyond the paper, whose frames come from one camera.
+
+Scale and region go in steps, so that a small change of the frame (one chromosome less, another codec) leaves the pixels
+of all others as they were: a grid that shifts by a fraction of a pixel moves every score a little, and the count with it.
 """
 from __future__ import annotations
 
@@ -62,15 +65,17 @@ def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, po
         return _limit((0, 0, width, height), 1.0, policy["canonicalSize"], len(positive), ("noCellFound",), policy)
     median = float(np.sort(positive)[len(positive) // 2])
     size_px = policy["scoutSizeUnit"] * 2.0 ** median / scouted.scale
+    scale = 2.0 ** (math.floor(math.log2(policy["canonicalSize"] / size_px) * policy["scaleSteps"] + 0.5) / policy["scaleSteps"])
+    grid = max(1, round_half_up(policy["regionGrid"] / scale))
     y, x = np.nonzero(logits >= policy["regionLogit"])
-    margin = policy["regionMargin"] * size_px
+    cell_px, margin = stride / scouted.scale, policy["regionMargin"] * size_px
     region = (
-        math.floor(max(0.0, int(x.min()) * stride / scouted.scale - margin)),
-        math.floor(max(0.0, int(y.min()) * stride / scouted.scale - margin)),
-        math.ceil(min(width, (int(x.max()) + 1) * stride / scouted.scale + margin)),
-        math.ceil(min(height, (int(y.max()) + 1) * stride / scouted.scale + margin)),
+        max(0, math.floor((int(x.min()) * cell_px - margin) / grid) * grid),
+        max(0, math.floor((int(y.min()) * cell_px - margin) / grid) * grid),
+        min(width, math.ceil(((int(x.max()) + 1) * cell_px + margin) / grid) * grid),
+        min(height, math.ceil(((int(y.max()) + 1) * cell_px + margin) / grid) * grid),
     )
-    return _limit(region, policy["canonicalSize"] / size_px, size_px, len(positive), (), policy)
+    return _limit(region, scale, size_px, len(positive), (), policy)
 
 
 def _limit(region, scale, size_px, num_positives, flags, policy) -> SizePlan:

@@ -28,6 +28,8 @@ export function manifestExample(): Manifest {
       regionMargin: 1,
       minPositives: 3,
       canonicalSize: 50,
+      scaleSteps: 8,
+      regionGrid: 10,
       minScale: 0.1,
       maxScale: 6,
       maxNetworkPixels: 1_400_000,

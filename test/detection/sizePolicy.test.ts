@@ -22,15 +22,24 @@ test('the long side of the scout is 384 px, up or down, and no side falls below 
   expect(scoutSize(4000, 40, policy)).toMatchObject({ width: 384, height: 32 });
 });
 
-test('the cells give the region, grown by one chromosome, and the scale', () => {
+test('the cells give the region, grown by one chromosome to a grid, and the scale in steps', () => {
   const scout = scoutSize(1536, 1152, policy); // scale ¼: a cell is 16 image px
   const network = chooseRegion(1536, 1152, scout, scoutOutput(72, 96, [[10, 20], [11, 25], [15, 22]], 10), policy);
   expect(network.sizePx).toBeCloseTo(40, 4);
-  // left 20·16 − 40, top 10·16 − 40, right 26·16 + 40, bottom 16·16 + 40
+  // log2(50 / 40) = 0.32, a quarter and 0.6 of a step: three eighths; 10 network px are 7.7 image px, a grid of 8
+  expect(network.scale).toBeCloseTo(2 ** (3 / 8), 9);
+  // left 20·16 − 40, top 10·16 − 40, right 26·16 + 40, bottom 16·16 + 40: on the grid but for 456 = 57·8, 296 = 37·8
   expect(network.region).toEqual([280, 120, 456, 296]);
-  expect(network.scale).toBeCloseTo(50 / 40, 5);
-  expect([network.width, network.height]).toEqual([220, 220]);
+  expect([network.width, network.height]).toEqual([228, 228]);
   expect(network.flags).toEqual([]);
+});
+
+test('a little larger chromosomes, or a cell a pixel further, leave scale and region as they are', () => {
+  const scout = scoutSize(1540, 1152, policy);
+  const cells: [number, number][] = [[10, 20], [11, 25], [15, 22]];
+  const [one, other] = [9.6, 9.65].map((size) => chooseRegion(1540, 1152, scout, scoutOutput(72, 96, cells, size), policy));
+  expect(other.sizePx).toBeGreaterThan(one.sizePx);
+  expect({ ...other, sizePx: one.sizePx }).toEqual(one);
 });
 
 test('cells below the positive logit but above the region logit widen the region and have no vote on the size', () => {
@@ -40,7 +49,7 @@ test('cells below the positive logit but above the region logit widen the region
   output.data[72 * 96 + 40 * 96 + 60] = 5;
   const network = chooseRegion(1536, 1152, scout, output, policy);
   expect(network.sizePx).toBeCloseTo(40, 4);
-  expect(network.region).toEqual([280, 120, 61 * 16 + 40, 41 * 16 + 40]);
+  expect(network.region).toEqual([280, 120, 61 * 16 + 40, 41 * 16 + 40]); // 127 · 8 and 87 · 8
 });
 
 test('cells in the padding are not seen', () => {

@@ -26,16 +26,26 @@ def test_long_side_is_the_policys():
 
 
 def test_region_and_scale_by_hand():
-    """1536 x 1152, scout 384 x 288 (1/4). Chromosomes of 16 * 2^0.5 = 22.6 scout px = 90.5 px; cells (40..49, 30..39)
-    are 480..640 x 640..800 px, grown by 90.5."""
+    """1536 x 1152, scout 384 x 288 (1/4). Chromosomes of 16 * 2^0.5 = 22.6 scout px = 90.5 px: log2(60 / 90.5) = -0.593,
+    nearest to -9/16; 16 network px are 23.6, a grid of 24. Cells (40..49, 30..39) are 480..640 x 640..800 px, grown by
+    90.5: 389.5, 549.5, 730.5, 890.5, on the grid 384, 528, 744, 912."""
     scouted = scout_size(1536, 1152, POLICY)
     cells = [(row, column) for row in range(40, 50) for column in range(30, 40)]
     plan = plan_size(scout_map(scouted, cells, 0.5), scouted, 1536, 1152, POLICY)
     assert plan.size_px == pytest.approx(90.51, abs=0.01)
-    assert plan.region == (389, 549, 731, 891)
-    assert plan.network_scale == pytest.approx(60 / 90.51, rel=1e-4)
-    assert (plan.network_width, plan.network_height) == (227, 227)
+    assert plan.region == (384, 528, 744, 912)
+    assert plan.network_scale == pytest.approx(2 ** (-9 / 16))
+    assert (plan.network_width, plan.network_height) == (244, 260)
     assert (plan.num_positives, plan.flags) == (100, ())
+
+
+def test_a_small_change_of_the_frame_changes_no_plan():
+    """The size of the chromosomes a hundredth apart, as another codec or one chromosome less makes it."""
+    scouted = scout_size(1536, 1152, POLICY)
+    cells = [(row, column) for row in range(40, 50) for column in range(30, 40)]
+    one, other = (plan_size(scout_map(scouted, cells, size), scouted, 1536, 1152, POLICY) for size in (0.49, 0.495))
+    assert one.size_px != other.size_px
+    assert (one.region, one.network_scale) == (other.region, other.network_scale)
 
 
 def test_region_stays_in_the_frame():

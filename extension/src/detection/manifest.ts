@@ -41,6 +41,10 @@ export interface Manifest {
     readonly regionMargin: number;
     readonly minPositives: number;
     readonly canonicalSize: number;
+    /** scales go in so many steps an octave */
+    readonly scaleSteps: number;
+    /** the region's sides lie on multiples of this, network px */
+    readonly regionGrid: number;
     readonly minScale: number;
     readonly maxScale: number;
     readonly maxNetworkPixels: number;
@@ -154,6 +158,8 @@ const RULES: Rules = {
     regionMargin: notNegative,
     minPositives: count,
     canonicalSize: positive,
+    scaleSteps: count,
+    regionGrid: positive,
     minScale: positive,
     maxScale: positive,
     maxNetworkPixels: count,

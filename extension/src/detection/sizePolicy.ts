@@ -1,7 +1,9 @@
 /**
  * How a frame of any camera reaches the network at the trained scale (not in the paper, whose images came from one
  * laboratory): a cheap pass on a frame of `scoutLongSide` px finds where the cell is and how large its chromosomes
- * are; then the cell alone is fed, resampled so that a typical chromosome measures `canonicalSize`.
+ * are; then the cell alone is fed, resampled so that a typical chromosome measures `canonicalSize`. Scale and region go
+ * in steps, so that a small change of the frame (one chromosome less, another codec) leaves the pixels of all others as
+ * they were: a grid that shifts by a fraction of a pixel moves every score a little, and the count with it.
  * Scout cells: [rows,cols] of `scoutStride` scout px; size = sqrt(box area).
  */
 import type { Manifest } from './manifest.ts';
@@ -51,22 +53,24 @@ export function chooseRegion(
   const cells = findCells(scout, output, policy);
   let region: Box = [0, 0, imageWidth, imageHeight];
   let sizePx = policy.canonicalSize;
+  let wanted = 1;
   if (cells.logSizes.length < policy.minPositives) {
     flags.push('noCellFound');
   } else {
     const sorted = Float32Array.from(cells.logSizes).sort();
     const median = sorted[sorted.length >> 1];
     sizePx = (policy.scoutSizeUnit * 2 ** median) / scout.scale;
+    wanted = 2 ** (roundHalfUp(Math.log2(policy.canonicalSize / sizePx) * policy.scaleSteps) / policy.scaleSteps);
+    const grid = Math.max(roundHalfUp(policy.regionGrid / wanted), 1);
     const margin = policy.regionMargin * sizePx;
     const cellPx = policy.scoutStride / scout.scale;
     region = [
-      Math.max(Math.floor(cells.left * cellPx - margin), 0),
-      Math.max(Math.floor(cells.top * cellPx - margin), 0),
-      Math.min(Math.ceil(cells.right * cellPx + margin), imageWidth),
-      Math.min(Math.ceil(cells.bottom * cellPx + margin), imageHeight),
+      Math.max(Math.floor((cells.left * cellPx - margin) / grid) * grid, 0),
+      Math.max(Math.floor((cells.top * cellPx - margin) / grid) * grid, 0),
+      Math.min(Math.ceil((cells.right * cellPx + margin) / grid) * grid, imageWidth),
+      Math.min(Math.ceil((cells.bottom * cellPx + margin) / grid) * grid, imageHeight),
     ];
   }
-  const wanted = policy.canonicalSize / sizePx;
   let scale = Math.min(Math.max(wanted, policy.minScale), policy.maxScale);
   if (scale !== wanted) flags.push('scaleClamped');
   const regionWidth = region[2] - region[0];
