@@ -84,7 +84,7 @@ function algorithm1(boxes: Float32Array, scores: Float32Array, embeddings: Float
 
 /** Corners, sides and scores on coarse grids: boxes without area and equal scores are common. */
 const tiedCell = fc
-  .array(fc.tuple(...[9, 9, 4, 4, 8].map((max) => fc.integer({ min: 0, max })), fc.double({ min: -3, max: 3, noNaN: true })), { minLength: 1, maxLength: 40 })
+  .array(fc.tuple(...[9, 9, 4, 4, 8].map((max) => fc.integer({ min: 0, max })), fc.double({ min: -3, max: 3, noNaN: true })), { minLength: 1, maxLength: 90 })
   .map((list) => ({
     boxes: Float32Array.from(list.flatMap(([x, y, w, h]) => [x, y, x + w, y + h])),
     scores: Float32Array.from(list, ([, , , , score]) => score / 8),

@@ -4,6 +4,7 @@
  *
  *   s_i ← s_i · exp(−IoU^p · (base + S_i) / σ),   S_i = 0 without guidance, else 1 / (1 + exp(k·(|e_max − e_i| − Δ)))
  */
+import { NearGrid } from './nearGrid.ts';
 import { ScoreHeap } from './scoreHeap.ts';
 import type { Suppressed } from './types.ts';
 
@@ -27,6 +28,9 @@ export interface Guidance {
   readonly steepness: number;
 }
 
+/** kept of a box that was taken */
+const TAKEN_FIELDS = 6;
+
 /**
  * A score only ever falls, so a box's decay is worked out no earlier than when the box is the best that remains by what
  * is known of it; then all boxes taken since its last turn decay it, in the order in which they were taken. The result
@@ -45,13 +49,9 @@ export function decayNms(boxes: Float32Array, scores: Float32Array, decay: Decay
   const capacity = Math.min(remaining.size, maxDetections);
   const indices = new Int32Array(capacity);
   const selectedScores = new Float64Array(capacity);
-  // Of the boxes taken, side by side: the loop below reads them thousands of times.
-  const lefts = new Float64Array(capacity);
-  const tops = new Float64Array(capacity);
-  const rights = new Float64Array(capacity);
-  const bottoms = new Float64Array(capacity);
-  const areas = new Float64Array(capacity);
-  const selectedEmbeddings = new Float64Array(capacity);
+  const grid = new NearGrid(boxes, capacity);
+  /** [taken, 6]: left, top, right, bottom, area, embedding; one array, as the loop below reads it thousands of times */
+  const taken = new Float64Array(capacity * TAKEN_FIELDS);
   /** of the boxes taken, how many have decayed box i */
   const numApplied = new Int32Array(scores.length);
   let numSelected = 0;
@@ -65,21 +65,34 @@ export function decayNms(boxes: Float32Array, scores: Float32Array, decay: Decay
     const embedding = embeddings[i];
     const before = remaining.scores[i];
     let score = before;
-    for (let k = numApplied[i]; k < numSelected; k++) {
-      // Most pairs lie apart: four comparisons settle them before anything is computed.
-      if (lefts[k] < x1 && rights[k] > x0 && tops[k] < y1 && bottoms[k] > y0) {
-        const width = Math.min(x1, rights[k]) - Math.max(x0, lefts[k]);
-        const height = Math.min(y1, bottoms[k]) - Math.max(y0, tops[k]);
+    const column0 = grid.column(x0);
+    const row0 = grid.row(y0);
+    const column1 = grid.column(x1);
+    const row1 = grid.row(y1);
+    let unseen = -1 << (numApplied[i] & 31);
+    turn: for (let word = numApplied[i] >> 5; word * 32 < numSelected; word++) {
+      let near = grid.near(word, column0, row0, column1, row1) & unseen;
+      unseen = -1;
+      while (near !== 0) {
+        // The lowest bit was put first: the order decides how the product is rounded.
+        const lowest = near & -near;
+        near ^= lowest;
+        const k = (word * 32 + 31 - Math.clz32(lowest)) * TAKEN_FIELDS;
+        const left = taken[k];
+        const top = taken[k + 1];
+        const right = taken[k + 2];
+        const bottom = taken[k + 3];
+        const width = (x1 < right ? x1 : right) - (x0 > left ? x0 : left);
+        const height = (y1 < bottom ? y1 : bottom) - (y0 > top ? y0 : top);
+        if (!(width > 0 && height > 0)) continue;
         const intersection = width * height;
-        // Two strips without area that cross: no union to divide by.
-        if (intersection === 0) continue;
-        const overlap = intersection / (areas[k] + area - intersection);
+        const overlap = intersection / (taken[k + 4] + area - intersection);
         const square = overlap * overlap;
         // The powers in use without the general one, which takes as long as the rest of the decay.
         const power = exponent === 2 ? square : exponent === 3 ? square * overlap : exponent === 4 ? square * square : overlap ** exponent;
-        const sigmoid = guidance === null ? 0 : 1 / (1 + Math.exp(steepness * (Math.abs(selectedEmbeddings[k] - embedding) - delta)));
+        const sigmoid = guidance === null ? 0 : 1 / (1 + Math.exp(steepness * (Math.abs(taken[k + 5] - embedding) - delta)));
         score *= Math.exp(-(power * (base + sigmoid)) / sigma);
-        if (score < scoreFloor) break;
+        if (score < scoreFloor) break turn;
       }
     }
     if (score < scoreFloor) {
@@ -88,12 +101,14 @@ export function decayNms(boxes: Float32Array, scores: Float32Array, decay: Decay
       numApplied[i] = numSelected;
       remaining.lowerBest(score);
     } else {
-      lefts[numSelected] = x0;
-      tops[numSelected] = y0;
-      rights[numSelected] = x1;
-      bottoms[numSelected] = y1;
-      areas[numSelected] = area;
-      selectedEmbeddings[numSelected] = embedding;
+      grid.put(numSelected, column0, row0, column1, row1);
+      const k = numSelected * TAKEN_FIELDS;
+      taken[k] = x0;
+      taken[k + 1] = y0;
+      taken[k + 2] = x1;
+      taken[k + 3] = y1;
+      taken[k + 4] = area;
+      taken[k + 5] = embedding;
       indices[numSelected] = i;
       selectedScores[numSelected++] = score;
       remaining.dropBest();
