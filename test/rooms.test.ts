@@ -11,7 +11,7 @@ const allowed: Record<string, { rooms: string[]; packages: RegExp }> = {
   detection: { rooms: [], packages: /^$/ },
   inference: { rooms: ['detection'], packages: /^(onnxruntime-web|onnxruntime-node|onnxruntime-common|@noble\/hashes|node:)/ },
   casework: { rooms: [], packages: /^$/ },
-  report: { rooms: ['casework'], packages: /^papaparse$/ },
+  report: { rooms: ['casework'], packages: /^$/ },
   viewer: { rooms: ['detection', 'inference', 'casework', 'report'], packages: /^(@cornerstonejs\/|@ohif\/|idb-keyval$|react$)/ },
   panel: { rooms: ['viewer', 'casework', 'report'], packages: /^(react|react-dom)(\/|$)/ },
   cli: { rooms: ['detection', 'inference', 'casework', 'report'], packages: /^(?!@ohif\/|@cornerstonejs\/(core|tools)|react)/ },

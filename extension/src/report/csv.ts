@@ -3,26 +3,19 @@
  * bytes in the machine's code page), CRLF line ends (RFC 4180), and text that a spreadsheet would run as a formula is
  * defused with a leading apostrophe. Every row carries the research-use statement, because rows get copied.
  */
-import Papa from 'papaparse';
 import { countOf, summariseCase } from '../casework/index.ts';
 import type { CaseState } from '../casework/index.ts';
 import type { CaseHeader } from './caseHeader.ts';
+import { csvText, type CsvValue } from './csvText.ts';
 import { documentFlags } from './documentFlags.ts';
 import { NOT_A_KARYOTYPE, RESEARCH_USE } from './statements.ts';
 
 export const BYTE_ORDER_MARK = '\uFEFF';
 
-/** Formula starts, also after white space and in the full-width forms that East Asian Excel takes for them. */
-const FORMULA = /^\s*[=+\-@＝＋－＠]|^[\t\r\n]/;
-
-type Row = Record<string, string | number | null>;
+type Row = Record<string, CsvValue>;
 
 function table(rows: readonly Row[], columns: readonly string[]): string {
-  const text = Papa.unparse({ fields: [...columns], data: rows.map((row) => columns.map((column) => row[column])) }, {
-    newline: '\r\n',
-    escapeFormulae: FORMULA,
-  });
-  return `${BYTE_ORDER_MARK}${text}\r\n`;
+  return BYTE_ORDER_MARK + csvText([columns, ...rows.map((row) => columns.map((column) => row[column]))]);
 }
 
 const headerRow = (state: CaseState, header: CaseHeader): Row => ({
