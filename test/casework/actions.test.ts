@@ -68,6 +68,13 @@ describe('edits of a cell', () => {
     expect(byId(drawn, 'mine').status).toBe('added');
   });
 
+  test('several boxes are removed as one step, all of them or none', () => {
+    const removed = act(counted, reader, { type: 'removeChromosome', cellId, chromosomeId: 'c1.0', moreIds: ['c1.2', 'c1.4'] });
+    expect(countOf(removed.cells[0])).toBe(countOf(counted.cells[0]) - 3);
+    expect(undo(removed, { by: reader, at }).cells).toEqual(counted.cells);
+    expect(() => act(counted, reader, { type: 'removeChromosome', cellId, chromosomeId: 'c1.0', moreIds: ['c1.0'] })).toThrow(CaseworkError);
+  });
+
   test('a moved box remembers where the model had put it, not where it was in between', () => {
     const state = act(
       counted,

@@ -66,7 +66,7 @@ function actionOf(state: CaseState, { what, cell, pick, place, found, byChecker 
     case 'add':
       return { type: 'addChromosome', chromosomeId: `new${n}`, box: boxAt(place), ...on };
     case 'remove':
-      return { type: 'removeChromosome', chromosomeId, ...on };
+      return { type: 'removeChromosome', chromosomeId, ...(pick % 4 === 0 && { moreIds: [chosen(target, pick + 1, by)] }), ...on };
     case 'restore': {
       const ghosts = target.chromosomes.filter(chromosome => !isLive(chromosome));
       return { type: 'restoreChromosome', chromosomeId: ghosts.length > 0 ? ghosts[pick % ghosts.length].id : chromosomeId, ...on };
@@ -98,7 +98,7 @@ function actionOf(state: CaseState, { what, cell, pick, place, found, byChecker 
     case 'rejectDifferences':
       return { type: 'rejectDifferences', ...on };
     case 'check':
-      return { type: 'checkCell', ...(pick % 3 === 0 ? { typedCount: pick } : {}), ...on };
+      return { type: 'checkCell', ...(pick % 3 > 0 ? { typedCount: pick } : {}), ...on };
     case 'resolve':
       return { type: 'resolveCell', take: pick % 2 ? 'reader' : 'checker', ...on };
     case 'startSecondRead':
@@ -155,7 +155,7 @@ describe('laws of a case', () => {
         const undone = new Map<number, number[]>([[0, []], [1, []], [2, []]]);
         const delta: Record<string, (before: Cell, one: Step) => number> = {
           add: () => 1,
-          remove: () => -1,
+          remove: (_before, { pick }) => (pick % 4 === 0 ? -2 : -1),
           restore: () => 1,
           split: () => 1,
           merge: () => -1,
@@ -356,7 +356,7 @@ describe('laws of a case', () => {
       fc.property(steps, each => {
         walk(each, (before, after, one) => (after === before ? refused : done).add(one.what));
       }),
-      { seed: SEED, numRuns: 60 }
+      { seed: SEED, numRuns: 200 }
     );
     expect([...done].sort()).toEqual([...WHATS].sort());
     expect(refused.size).toBeGreaterThan(WHATS.length - 4);

@@ -24,6 +24,12 @@ describe('the count that each one sees', () => {
     expect([seen(again, 'checker'), numSecondRead(again)]).toEqual([[null, null, null], 0]);
   });
 
+  test('blind: a key pressed before anything is boxed or typed signs nothing; none at all is typed', () => {
+    const blind = start(reviewedCase([6]), 'blind');
+    expect(() => act(blind, checker, check('cell1'))).toThrow('Nothing is counted in cell 1 yet');
+    expect(act(blind, checker, check('cell1', 0)).cells[0]).toMatchObject({ checkerCount: 0, secondRead: { outcome: 'differs' } });
+  });
+
   test('open: the first count from the beginning; none of an excluded cell', () => {
     const open = start(act(reviewedCase([6, 5]), reader, { type: 'excludeCell', cellId: 'cell2', reason: 'overlap' }), 'open');
     expect([isReadBlind(open), seen(open, 'checker')]).toEqual([false, [6, null]]);

@@ -78,7 +78,7 @@ describe('the summary of a case', () => {
     expect(summary.modalNumber).toBeNull();
     expect(summary.distributionText).toBe('46[10] 45[10]');
     expect(summary.nextActions).toEqual(['no single modal number: count more cells']);
-    expect(summary.mosaicism.text).toBe('No mosaicism level stated: no single modal number.');
+    expect(summary.mosaicism.text).toBe('No mosaicism level stated: no single modal number of the reviewed cells.');
   });
 
   test('an excluded cell counts as excluded and nowhere else', () => {

@@ -94,7 +94,7 @@ export function editChromosomes(list: List, action: BoxAction, image: ImageRef):
     case 'addChromosome':
       return [...list, drawn(action.chromosomeId, clipBox(action.box, image), action)];
     case 'removeChromosome':
-      return replace(list, ghost(find(list, action.chromosomeId, 'live'), action));
+      return [action.chromosomeId, ...(action.moreIds ?? [])].reduce((rest, id) => replace(rest, ghost(find(rest, id, 'live'), action)), list);
     case 'restoreChromosome':
       return replace(list, restored(find(list, action.chromosomeId, 'ghost'), action));
     case 'confirmChromosome': {

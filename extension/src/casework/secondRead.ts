@@ -81,7 +81,7 @@ function outcomeOf(cell: Cell, reading: SecondReadOfCell): 'agreed' | 'differs' 
 /**
  * The checker signs a reviewed cell. Agreed, or corrected in the open: checked. Different in a blind reading or by a
  * typed count: the cell stays reviewed until `resolveCell`.
- * @throws CaseworkError `noSecondRead`, `invalidState`, `samePerson`, `invalidValue` (typed count)
+ * @throws CaseworkError `noSecondRead`, `invalidState` (not reviewed; a blind reading not begun), `samePerson`, `invalidValue` (typed count)
  */
 export function checkCell(state: CaseState, cell: Cell, action: Extract<Action, { type: 'checkCell' }>): Cell {
   const secondRead = activeSecondRead(state);
@@ -97,6 +97,10 @@ export function checkCell(state: CaseState, cell: Cell, action: Extract<Action, 
   }
   const unchecked = uncheckedCell(cell);
   const reading = withFields(begunSecondRead(unchecked, secondRead), { typedCount, by });
+  // A key pressed too early would sign that there is no chromosome.
+  if (reading.mode === 'blind' && typedCount === undefined && reading.chromosomes.length === 0) {
+    throw new CaseworkError('invalidState', `Nothing is counted in cell ${cell.cellNumber} yet: box its chromosomes, or type how many there are.`);
+  }
   const outcome = outcomeOf(unchecked, reading);
   return withFields(unchecked, {
     state: outcome === 'differs' ? 'reviewed' : 'checked',

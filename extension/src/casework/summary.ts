@@ -47,7 +47,7 @@ function mosaicismOf(reviewed: readonly Cell[], preset: Preset): Mosaicism {
   const level = holds && [level1, level2, level3][holds - 1];
   const unit = areColonies ? 'colonies' : 'cells';
   const basis = `${n} reviewed ${n === 1 ? unit.replace(/ies$/, 'y').replace(/s$/, '') : unit}`;
-  let text = `No mosaicism level stated: ${n === 0 ? 'no reviewed cell' : modalNumber === null ? 'no single modal number' : `${mostOther} cells share another count`}.`;
+  let text = `No mosaicism level stated: ${n === 0 ? 'no reviewed cell' : modalNumber === null ? 'no single modal number of the reviewed cells' : `${mostOther} cells share another count`}.`;
   if (holds && level !== null) {
     const condition = holds === 1 ? `all ${modalNumber}` : `if ${holds} cells with the same change are needed to call it`;
     text = `Mosaicism of ${percent(level)} or more excluded at ${percent(confidence).replace('.0', '')} confidence (${basis}, ${condition}).`;

@@ -243,7 +243,8 @@ export type Action =
   | (OnCell & { readonly type: 'acceptDifferences'; readonly differenceIds?: readonly string[] })
   | (OnCell & { readonly type: 'rejectDifferences'; readonly differenceIds?: readonly string[] })
   | (OnCell & { readonly type: 'addChromosome'; readonly chromosomeId: string; readonly box: Box })
-  | (OnCell & { readonly type: 'removeChromosome'; readonly chromosomeId: string })
+  /** `moreIds` are removed with it, as one step. */
+  | (OnCell & { readonly type: 'removeChromosome'; readonly chromosomeId: string; readonly moreIds?: readonly string[] })
   | (OnCell & { readonly type: 'restoreChromosome'; readonly chromosomeId: string })
   | (OnCell & { readonly type: 'confirmChromosome'; readonly chromosomeId: string })
   /** Move or resize: the new box. */

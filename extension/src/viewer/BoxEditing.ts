@@ -157,8 +157,8 @@ export class BoxEditing {
     this.#openCase.announceCount(cellId);
   }
 
-  #remove(cellId: string, chromosomeId: string): void {
-    this.#openCase.act({ type: 'removeChromosome', cellId, chromosomeId });
+  #remove(cellId: string, chromosomeId: string, moreIds?: readonly string[]): void {
+    this.#openCase.act({ type: 'removeChromosome', cellId, chromosomeId, moreIds });
     this.#openCase.announceCount(cellId);
   }
 
@@ -228,8 +228,9 @@ export class BoxEditing {
     if (!shownCellId) return;
     const selected = this.#selected(shownCellId);
     const targets = selected.length ? selected : this.#openCase.live(shownCellId).filter(({ id }) => this.#isHovered(id));
-    if (!targets.length) this.#context.announce('No box is selected.');
-    for (const { id } of targets) this.#remove(shownCellId, id);
+    const [first, ...more] = targets.map(({ id }) => id);
+    if (first) this.#remove(shownCellId, first, more);
+    else this.#context.announce('No box is selected.');
   }
 
   #isHovered(id: string): boolean {
