@@ -208,6 +208,13 @@ inBrowser('review in the stock viewer', () => {
     await page.keyboard.press('Control+z');
     await untilShownCountIs(page, 4);
 
+    await clickBox(page, FAR[0]);
+    await clickBox(page, FAR[3], { withShift: true });
+    await page.keyboard.press('Backspace');
+    await untilShownCountIs(page, 2);
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, 4);
+
     await page.keyboard.press('d');
     await dragOnImage(page, [90, 4], [260, 90]);
     await untilShownCountIs(page, 2);
@@ -374,6 +381,11 @@ inBrowser('review in the stock viewer', () => {
     const before = await numShapes();
     await flag.click();
     await page.waitForFunction(n => document.querySelectorAll('svg.svg-layer rect').length > n, before);
+    // The keys are the image's again after a click in the panel.
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[4].state === 'reviewed');
+    await page.keyboard.press('Control+z');
+    await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[4].state === 'counted');
     await page.getByLabel('Order of the cells').selectOption('risk');
     const order = await page.locator('.cc-cell').evaluateAll(rows => rows.map(row => row.getAttribute('data-cell-id')));
     const cells = await page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells.map(({ id }) => id));
@@ -492,8 +504,11 @@ inBrowser('review in the stock viewer', () => {
     await page.keyboard.press('Shift+?');
     const sheet = page.getByRole('dialog', { name: 'Chromosome count: help' });
     for (const { label } of KEY_BINDINGS) await sheet.getByRole('row', { name: label }).waitFor();
+    // Behind the sheet nothing listens.
+    await page.keyboard.type('do');
     await page.keyboard.press('Escape');
     await sheet.waitFor({ state: 'hidden' });
+    expect(await page.evaluate(() => [window.services.chromosomeCountService.getState().editMode, document.querySelectorAll('dialog[open]').length])).toEqual(['select', 0]);
     await page.locator('button[aria-haspopup=menu]').last().click();
     await page.getByRole('menuitem', { name: /Preferences/ }).click();
     for (const { label } of KEY_BINDINGS) await page.getByText(label, { exact: true }).first().waitFor({ state: 'attached' });
@@ -502,6 +517,13 @@ inBrowser('review in the stock viewer', () => {
 
   test('leaving with unsaved work asks', async () => {
     await recordRun(page, 6, FAR);
+    const stays = page.waitForEvent('dialog').then(async question => {
+      await question.dismiss();
+      return question.message();
+    });
+    await page.locator('[data-cy=return-to-work-list]').click();
+    expect(await stays).toBe('The count is not saved to the PACS. This browser keeps it and offers it when you open the study again. Leave the study?');
+    expect((await cellFacts(page, 6)).count).toBe(4);
     await page.mouse.click(300, 300);
     const asked = page.waitForEvent('dialog');
     void page.close({ runBeforeUnload: true });
@@ -521,8 +543,10 @@ inBrowser('review in the stock viewer', () => {
     await question.waitFor({ state: 'hidden' });
     expect((await cellFacts(nameless, 7)).state).toBe('counted');
     await nameless.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();
-    await question.getByLabel('Your name').fill('Grace Hopper');
-    await question.getByLabel('Your name').press('Enter');
+    await question.waitFor();
+    // At once, as a hand that rests on the keys does it: none of the letters is a key of the viewer.
+    await nameless.keyboard.type('Grace Hopper');
+    await nameless.keyboard.press('Enter');
     await nameless.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[7].state === 'reviewed');
     await showCell(nameless, 8);
     await nameless.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();

@@ -156,6 +156,9 @@ inBrowser('states of the panel', () => {
     await page.getByRole('dialog', { name: 'All cells' }).waitFor();
     expect(await page.getByRole('dialog', { name: 'All cells' }).getByText('4[').count()).toBe(0);
     await page.keyboard.press('Escape');
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing is counted in cell 2 yet').first().waitFor();
+    expect((await cellFacts(page, 1)).outcome).toBeUndefined();
     await page.keyboard.press('a');
     for (const box of [FAR[1], FAR[2]]) await clickBox(page, box);
     await untilShownCountIs(page, 2);
@@ -209,8 +212,15 @@ inBrowser('states of the panel', () => {
 
   test('the model counts the next cell ahead; a run and a threshold are one step each of the person who asked', async () => {
     page = await openReview(site, { settings: { countAhead: true } });
+    // A run begins and ends, and no button moves under the hand.
+    const acceptsAt = () => page.locator('.cc-card').getByRole('button', { name: 'Accept' }).boundingBox();
+    const placeBefore = await acceptsAt();
     await page.keyboard.press('g');
+    await page.getByRole('progressbar', { name: 'Cells counted' }).waitFor();
+    await page.getByText('Counting one cell…').waitFor();
+    expect(await acceptsAt()).toEqual(placeBefore);
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells.filter(({ state }) => state === 'counted').length >= 2);
+    expect(await acceptsAt()).toEqual(placeBefore);
     const signed = await page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.log.filter(({ type }) => type === 'recordAiRun').map(({ by }) => by.role));
     expect(signed).toEqual(['reader', 'model']);
     const counts = () => page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells.slice(0, 2).map(({ chromosomes }) => chromosomes.length));

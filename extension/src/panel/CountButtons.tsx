@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
+import type { RunState } from '../viewer/countState.ts';
 import { describeDuration } from './words.ts';
 import { useCount } from './useCount.ts';
 
-/** Detector, the two count buttons, and the run while it lasts. */
+/** Detector or run, and the two count buttons. */
 export function CountButtons() {
   const { state, service, run } = useCount();
   const { detector, run: running, caseState, summary, shownCellId } = state;
@@ -13,11 +14,12 @@ export function CountButtons() {
   const canCountShown = canCount && Boolean(shown) && shown?.state !== 'excluded';
   // Once every cell has a count, counting is the exception, and its room belongs to the list.
   const isAgain = summary?.notCounted === 0;
-  const current = running && caseState?.cells.find(cell => cell.id === running.currentCellId);
+  // Most often there is nothing to count after it: what is below moves once, under the hand that asked for it.
+  const isCountingMany = (running?.cellIds.length ?? 0) > 1;
   return (
     <>
       <DetectorLine>
-        {isAgain && !running && !isChecking && (
+        {isAgain && !isChecking && (
           <>
             <button type="button" className="cc-plain" disabled={!canCountAll} onClick={() => run('countAllCells')}>
               Recount all
@@ -38,23 +40,7 @@ export function CountButtons() {
           </div>
         </div>
       )}
-      {running ? (
-        <div className="cc-card" aria-label="Counting">
-          <div className="cc-row cc-spread">
-            <span>
-              {running.cellIds.length === 1 ? `Counting cell ${current?.cellNumber ?? ''}` : `Counting cell ${running.numDone + 1 > running.cellIds.length ? running.cellIds.length : running.numDone + 1} of ${running.cellIds.length}`}
-              {running.etaMs !== null && running.numDone < running.cellIds.length && <span className="cc-dim"> · {describeDuration(running.etaMs)} left</span>}
-              {detector.phase === 'loading' && <span className="cc-dim"> · waiting for the detector</span>}
-            </span>
-            <button type="button" onClick={() => run('cancelCount')}>
-              Cancel
-            </button>
-          </div>
-          <div className="cc-progress" role="progressbar" aria-label="Cells counted" aria-valuemin={0} aria-valuemax={running.cellIds.length} aria-valuenow={running.numDone}>
-            <div style={{ width: `${(100 * running.numDone) / running.cellIds.length}%` }} />
-          </div>
-        </div>
-      ) : isChecking || isAgain ? null : (
+      {isCountingMany || isChecking || isAgain ? null : (
         <div className="cc-row">
           <button type="button" className="cc-main cc-grow" disabled={!canCountAll} onClick={() => run('countAllCells')}>
             Count all cells
@@ -68,13 +54,15 @@ export function CountButtons() {
   );
 }
 
+/** The detector, or the run while it lasts, in one line: what is below stays where it is when a run begins and ends. */
 function DetectorLine({ children }: { children: ReactNode }) {
   const { state, run } = useCount();
-  const { phase, message, loaded, info } = state.detector;
+  const { detector, run: running } = state;
+  const { phase, message, loaded, info } = detector;
   // Why, and with how many threads, stands in the settings.
   const name = info?.provider === 'webgpu' ? 'GPU' : 'CPU';
-  const text =
-    phase === 'ready' ? `Ready · ${name}` : phase === 'failed' ? 'Detector failed' : loaded !== undefined && loaded < 1 ? `Loading the detector · ${Math.round(loaded * 100)} %` : 'Starting the detector…';
+  const loading = loaded !== undefined && loaded < 1 ? `Loading the detector · ${Math.round(loaded * 100)} %` : 'Starting the detector…';
+  const text = phase === 'loading' ? loading : running ? describeRun(running) : phase === 'ready' ? `Ready · ${name}` : 'Detector failed';
   return (
     <div className="cc-row cc-spread cc-small">
       <span className="cc-row cc-grow" title={message}>
@@ -82,10 +70,26 @@ function DetectorLine({ children }: { children: ReactNode }) {
         <span className="cc-ellipsis cc-dim">{text}</span>
         <span className="cc-hidden">{message}</span>
       </span>
-      {children}
+      {running ? (
+        <>
+          <div className="cc-progress" role="progressbar" aria-label="Cells counted" aria-valuemin={0} aria-valuemax={running.cellIds.length} aria-valuenow={running.numDone}>
+            <div style={{ width: `${(100 * running.numDone) / running.cellIds.length}%` }} />
+          </div>
+          <button type="button" className="cc-plain" onClick={() => run('cancelCount')}>
+            Cancel
+          </button>
+        </>
+      ) : (
+        children
+      )}
       <button type="button" className="cc-plain" onClick={() => run('showChromosomeCountHelp')}>
         Help (?)
       </button>
     </div>
   );
+}
+
+function describeRun({ cellIds, numDone, etaMs }: RunState): string {
+  const cell = cellIds.length === 1 ? 'Counting one cell…' : `Counting ${Math.min(numDone + 1, cellIds.length)} of ${cellIds.length}`;
+  return etaMs ? `${cell} · ${describeDuration(etaMs)} left` : cell;
 }

@@ -1,5 +1,5 @@
 /** The count panel: what is counted, by what, cell by cell, and what to do next. It shows and asks; it decides nothing. */
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
 import { PANEL_REQUEST, type PanelRequest } from '../viewer/commands.ts';
 import { CellList, GalleryButton, ReviewOrder } from './CellList.tsx';
 import { CountButtons } from './CountButtons.tsx';
@@ -19,7 +19,7 @@ import style from './panel.css';
 const TABS = { cells: 'Cells', summary: 'Summary', settings: 'Settings' } as const;
 type Tab = keyof typeof TABS;
 
-/** Keys that a focused control needs for itself; the host would take them for its own shortcuts. */
+/** Keys that a focused control needs for itself; the host would take them for its own shortcuts, a letter when it is typed, other keys when they go down. */
 const CONTROL_KEYS: readonly (readonly [selector: string, keys: readonly string[]])[] = [
   ['[role=tab], [role=listbox], select, input', ['Enter', ' ', 'ArrowUp', 'ArrowDown', 'ArrowLeft', 'ArrowRight', 'Home', 'End']],
   ['button, summary', ['Enter', ' ']],
@@ -30,6 +30,12 @@ function keepControlKeys(event: KeyboardEvent) {
   // Behind an open dialog nothing listens.
   const isKept = control.closest('dialog') || CONTROL_KEYS.some(([selector, keys]) => control.closest(selector) && keys.includes(event.key) && !event.ctrlKey && !event.metaKey);
   if (isKept) event.stopPropagation();
+}
+
+/** Who works with the mouse has the keys for the image: else Enter, which accepts the cell, would press the last button again. */
+function leaveButton({ target, nativeEvent }: MouseEvent) {
+  // A click that a key makes has no pointer.
+  if ((nativeEvent as PointerEvent).pointerType) (target as HTMLElement).closest<HTMLElement>('button:not(dialog *)')?.blur();
 }
 
 function Content() {
@@ -43,7 +49,7 @@ function Content() {
   }, []);
   const hasCells = Boolean(state.caseState?.cells.length);
   return (
-    <section className="cc" aria-label="Chromosome count" onKeyDown={keepControlKeys}>
+    <section className="cc" aria-label="Chromosome count" onKeyDown={keepControlKeys} onKeyPress={keepControlKeys} onClick={leaveButton}>
       <style>{style}</style>
       {hasCells ? (
         <>

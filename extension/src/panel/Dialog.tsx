@@ -16,8 +16,8 @@ export function Dialog({ isOpen, title, maxWidth = 460, onClose, children }: Dia
   useEffect(() => {
     if (isOpen && !dialog.current?.open) {
       dialog.current?.showModal();
-      // The reader begins at the top, not at the first button, which may lie below.
-      if (!dialog.current?.contains(document.activeElement) || document.activeElement?.tagName === 'BUTTON') heading.current?.focus();
+      // A form begins in its first field; what is read begins at the top, not at the first button, which may lie below.
+      (dialog.current?.querySelector<HTMLElement>('input:not([type=radio]), input:checked') ?? heading.current)?.focus();
     }
     if (!isOpen && dialog.current?.open) dialog.current.close();
   }, [isOpen]);

@@ -16,7 +16,7 @@ export function NameDialog() {
       >
         <label>
           Your name
-          <input type="text" className="cc-wide" value={name} required autoComplete="name" autoFocus onChange={event => setName(event.target.value)} />
+          <input type="text" className="cc-wide" value={name} required autoComplete="name" onChange={event => setName(event.target.value)} />
         </label>
         <p className="cc-dim cc-small cc-note">It signs your edits and the cells that you accept, goes into the report, and is kept in this browser.</p>
         <div className="cc-row">

@@ -36,6 +36,7 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
   const error = cellErrors.get(cell.id);
   const isExcluded = cell.state === 'excluded';
   const isReader = role === 'reader';
+  const isOwnThreshold = isReader && cell.aiRun && cell.aiRun.scoreThreshold !== service.detector.shippedThreshold(cell.aiRun.method);
   const hint = count !== null && isReader && !isCompact ? typeHint(cell, caseState!.preset) : null;
   const about = isExcluded && cell.exclusion ? (cell.exclusion.text ?? EXCLUSION_WORDS[cell.exclusion.reason]) : count === null ? 'no count yet' : count === 1 ? 'chromosome' : 'chromosomes';
   return (
@@ -60,7 +61,10 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
         <div className={count === null ? 'cc-figure cc-dim' : 'cc-figure'} data-cy="shown-count">
           {count ?? '–'}
         </div>
-        <div className="cc-grow cc-small cc-dim">{about}</div>
+        <div className="cc-grow cc-small cc-dim">
+          {about}
+          {isOwnThreshold && ` · AI score from ${Math.round(100 * cell.aiRun!.scoreThreshold)} %`}
+        </div>
         <CountsSideBySide key={cell.id} cell={cell} />
       </div>
       {isCompact ? null : isExcluded ? (

@@ -166,6 +166,7 @@ export class ChromosomeCountService {
     this.boxes.equipToolGroup();
     core.eventTarget.addEventListener(tools.Enums.Events.TOOL_ACTIVATED, this.boxes.toolActivated);
     window.addEventListener('beforeunload', this.work.askBeforeLeaving);
+    window.addEventListener('click', this.work.askBeforeStudyList, true);
     this.detector.start(context.store.state.settings.provider);
     this.#opening.refreshCells();
   }
@@ -182,6 +183,7 @@ export class ChromosomeCountService {
     tracking.dispose();
     layer.dispose();
     window.removeEventListener('beforeunload', this.work.askBeforeLeaving);
+    window.removeEventListener('click', this.work.askBeforeStudyList, true);
     this.detector.stop();
     this.#context.viewer = null;
     images.set([]);

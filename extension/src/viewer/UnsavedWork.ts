@@ -29,6 +29,15 @@ export class UnsavedWork {
     if (this.#context.store.state.hasUnsavedWork) event.preventDefault();
   };
 
+  /** Back to the study list no page is left, and the browser asks nothing. */
+  askBeforeStudyList = (event: MouseEvent) => {
+    const { hasUnsavedWork, settings } = this.#context.store.state;
+    if (!hasUnsavedWork || !(event.target as Element).closest('[data-cy=return-to-work-list]')) return;
+    const isKept = settings.keepUnsavedWork && this.#claim.isHeld;
+    const what = isKept ? 'This browser keeps it and offers it when you open the study again.' : 'It will be lost.';
+    if (!window.confirm(`The count is not saved to the PACS. ${what} Leave the study?`)) event.stopPropagation();
+  };
+
   /** The case changed: it is stored once the hand rests. */
   schedule(): void {
     if (!this.#context.store.state.hasUnsavedWork) return;
