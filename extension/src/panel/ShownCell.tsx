@@ -36,7 +36,7 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
   const error = cellErrors.get(cell.id);
   const isExcluded = cell.state === 'excluded';
   const isReader = role === 'reader';
-  const isOwnThreshold = isReader && cell.aiRun && cell.aiRun.scoreThreshold !== service.detector.shippedThreshold(cell.aiRun.method);
+  const isOwnThreshold = isReader && !isExcluded && cell.aiRun && cell.aiRun.scoreThreshold !== service.detector.shippedThreshold(cell.aiRun.method);
   const hint = count !== null && isReader && !isCompact ? typeHint(cell, caseState!.preset) : null;
   const about = isExcluded && cell.exclusion ? (cell.exclusion.text ?? EXCLUSION_WORDS[cell.exclusion.reason]) : count === null ? 'no count yet' : count === 1 ? 'chromosome' : 'chromosomes';
   return (
