@@ -156,6 +156,7 @@ inBrowser('states of the panel', () => {
     await page.getByRole('dialog', { name: 'All cells' }).waitFor();
     expect(await page.getByRole('dialog', { name: 'All cells' }).getByText('4[').count()).toBe(0);
     await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'All cells' }).waitFor({ state: 'hidden' });
     await page.keyboard.press('Enter');
     await page.getByText('Nothing is counted in cell 2 yet').first().waitFor();
     expect((await cellFacts(page, 1)).outcome).toBeUndefined();
