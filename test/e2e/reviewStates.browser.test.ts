@@ -87,6 +87,19 @@ inBrowser('states of the panel', () => {
       await page.keyboard.press('Escape');
       await page.getByRole('dialog', { name }).waitFor({ state: 'hidden' });
     }
+    // The browser tells late that it has closed a dialog: what was opened meanwhile stays.
+    await page.keyboard.press('e');
+    await page.getByRole('dialog', { name: /number and place/ }).waitFor();
+    await page.evaluate(() => {
+      const details = document.querySelector<HTMLDialogElement>('.cc dialog[open]')!;
+      const isTold = new Promise(resolve => details.addEventListener('close', resolve));
+      details.close();
+      window.dispatchEvent(new CustomEvent('chromosome-count-panel-request', { detail: 'gallery' }));
+      return isTold.then(() => undefined);
+    });
+    await page.getByRole('dialog', { name: 'All cells' }).waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog', { name: 'All cells' }).waitFor({ state: 'hidden' });
     await page.locator('.cc-flags button').first().hover();
     await page.getByRole('tooltip').waitFor();
     await expectClean('explained flag');

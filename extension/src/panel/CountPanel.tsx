@@ -47,6 +47,8 @@ function Content() {
     window.addEventListener(PANEL_REQUEST, onRequest);
     return () => window.removeEventListener(PANEL_REQUEST, onRequest);
   }, []);
+  // A dialog that is told late of its closing must not close the next one.
+  const closing = (closed: PanelRequest) => () => setRequest(open => (open === closed ? null : open));
   const hasCells = Boolean(state.caseState?.cells.length);
   return (
     <section className="cc" aria-label="Chromosome count" onKeyDown={keepControlKeys} onKeyPress={keepControlKeys} onClick={leaveButton}>
@@ -86,11 +88,11 @@ function Content() {
       ) : (
         <EmptyStudy />
       )}
-      <ExcludeDialog isOpen={request === 'exclude'} onClose={() => setRequest(null)} />
-      <DetailsDialog isOpen={request === 'details'} onClose={() => setRequest(null)} />
-      <GalleryDialog isOpen={request === 'gallery' && hasCells} onClose={() => setRequest(null)} />
+      <ExcludeDialog isOpen={request === 'exclude'} onClose={closing('exclude')} />
+      <DetailsDialog isOpen={request === 'details'} onClose={closing('details')} />
+      <GalleryDialog isOpen={request === 'gallery' && hasCells} onClose={closing('gallery')} />
       <NameDialog />
-      <HelpSheet isOpen={request === 'help'} onClose={() => setRequest(null)} />
+      <HelpSheet isOpen={request === 'help'} onClose={closing('help')} />
       <div className="cc-hidden" role="status" aria-live="polite">
         {state.announcement}
       </div>

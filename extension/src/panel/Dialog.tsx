@@ -1,4 +1,4 @@
-import { useEffect, useRef, type ReactNode } from 'react';
+import { useEffect, useRef, type ReactNode, type SyntheticEvent } from 'react';
 
 interface DialogProps {
   isOpen: boolean;
@@ -21,8 +21,17 @@ export function Dialog({ isOpen, title, maxWidth = 460, onClose, children }: Dia
     }
     if (!isOpen && dialog.current?.open) dialog.current.close();
   }, [isOpen]);
+  // Whoever opened it closes it: else the next key would come before the page knows, and what it opens would be closed.
+  const onCancel = (event: SyntheticEvent) => {
+    event.preventDefault();
+    onClose();
+  };
+  // A browser may close it all the same, and says so a little later: by then it may have been opened again.
+  const onClosed = () => {
+    if (isOpen && !dialog.current?.open) onClose();
+  };
   return (
-    <dialog ref={dialog} style={{ maxWidth }} aria-label={title} onClose={onClose}>
+    <dialog ref={dialog} style={{ maxWidth }} aria-label={title} onCancel={onCancel} onClose={onClosed}>
       {isOpen && (
         <>
           <h2 tabIndex={-1} ref={heading}>
