@@ -288,6 +288,11 @@ inBrowser('states of the panel', () => {
     await reopened(offer => offer.getByRole('button', { name: 'Restore' }).click());
     await showCell(page, 0);
     await untilShownCountIs(page, 4);
+    // The candidates of an earlier session are gone: where another threshold changes nothing, the reader is told.
+    await page.locator('.cc-dot.ready').waitFor();
+    await page.keyboard.press(']');
+    await page.getByText('Cell 1 keeps its boxes: it was counted in an earlier session.').first().waitFor();
+    await untilShownCountIs(page, 4);
     // What a tab that is closed at once would interrupt is not told as done: as long as the disk is busy, the offer stands.
     await reopened(async offer => {
       await page.evaluate(async () => {

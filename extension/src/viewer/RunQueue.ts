@@ -29,6 +29,8 @@ export class RunQueue {
   #countsByItself = false;
   /** Cells that it has tried so far. */
   #triedByItself = new Set<string>();
+  /** Whether the reader knows which cells of this study a new threshold cannot change. */
+  #isToldOfEarlierCounts = false;
 
   constructor(context: ServiceContext, openCase: OpenCase, detector: CellDetector, navigation: CellNavigation) {
     this.#context = context;
@@ -73,6 +75,7 @@ export class RunQueue {
     this.#ahead = null;
     this.#countsByItself = false;
     this.#triedByItself = new Set();
+    this.#isToldOfEarlierCounts = false;
   }
 
   cancel(): void {
@@ -259,6 +262,16 @@ export class RunQueue {
       return state === 'excluded' || !aiRun ? [] : [[cellId, aiRun] as const];
     });
     this.#record(found, { by: this.#openCase.person(), step: newUID() });
+    this.#tellOfEarlierCounts();
     if (shownCellId && this.#detector.detectionOf(shownCellId)) this.#openCase.announceCount(shownCellId);
+  }
+
+  /** Candidates are not stored: a count of an earlier session changes only when the cell is counted again. */
+  #tellOfEarlierCounts(): void {
+    const kept = this.#openCase.state?.cells.filter(({ id, state, aiRun }) => aiRun && state !== 'excluded' && !this.#detector.detectionOf(id)) ?? [];
+    if (!kept.length || this.#isToldOfEarlierCounts) return;
+    this.#isToldOfEarlierCounts = true;
+    const which = kept.length === 1 ? `Cell ${kept[0].cellNumber} keeps its boxes: it was` : `${kept.length} cells keep their boxes: they were`;
+    this.#context.notify('info', 'Not on every cell', `${which} counted in an earlier session. Count again to use this setting there.`);
   }
 }
