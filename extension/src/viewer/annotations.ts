@@ -7,8 +7,9 @@
  */
 import type { Types as ToolTypes } from '@cornerstonejs/tools';
 import type { Box, Chromosome } from '../casework/types.ts';
+import { inSlices } from '../report/slices.ts';
 import { boxToPoints, CHROMOSOME_TOOL, type ChromosomeData } from './chromosomeTool.ts';
-import type { AnnotationDetail, Core, Instance, MeasurementService, Services, Tools } from './hostTypes.ts';
+import type { AnnotationDetail, Core, Instance, MeasurementService, Services, Tools, Viewport } from './hostTypes.ts';
 
 /** What is to be seen of one cell: the boxes of whoever is reading. */
 export interface ShownCell {
@@ -20,13 +21,17 @@ export interface ShownCell {
   readonly chromosomes: readonly Chromosome[];
 }
 
-/** Boxes that are put up between two turns of the event loop: no task of ours should hold the main thread. */
-const BOXES_PER_TASK = 16;
+/** Boxes are put up for so long in one task, ms: the panel takes its part of the same task, and none should reach 50. */
+const SLICE_MS = 10;
 
 const CORNERSTONE_SOURCE = { name: 'Cornerstone3DTools', version: '0.1' };
 
 export interface AnnotationLayer {
-  /** Makes the host's boxes equal the live chromosomes of these cells; cells not named keep their boxes. */
+  /**
+   * Makes the host's boxes equal the live chromosomes of these cells, those on the screen first; cells not named keep
+   * their boxes. While boxes are being put up the wish joins those that wait.
+   * @throws what the host throws at a box
+   */
   show(cells: readonly ShownCell[]): Promise<void>;
   /** Draws a box elsewhere while it is being dragged; what comes of it is for the case to say. */
   place(chromosomeId: string, box: Box): void;
@@ -54,7 +59,8 @@ function inReadingOrder(chromosomes: readonly Chromosome[]): readonly Chromosome
   return [...chromosomes].sort((a, b) => rowOf(a) - rowOf(b) || a.box[0] - b.box[0]);
 }
 
-const yieldToHost = (): Promise<void> => new Promise(resolve => setTimeout(resolve));
+/** Undefined for a viewport that holds no stack of images. */
+const imageIdIn = (viewport: object): string | undefined => (viewport as Partial<Viewport>).getCurrentImageId?.();
 
 export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: AnnotationLayerOptions): AnnotationLayer {
   const { eventTarget } = core;
@@ -63,7 +69,9 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
   const shown = new Map<string, { cellId: string; box: Box; key: string }>();
   /** Newest wish per cell, in the order of the first wish. */
   const pending = new Map<string, ShownCell>();
-  let draining: Promise<void> | null = null;
+  let isPuttingUp = false;
+  /** Counts the clearings: boxes that were being put up are meant no longer. */
+  let numClearings = 0;
   let removedInHost: string[] = [];
 
   const onRemoved = (event: Event) => {
@@ -120,12 +128,14 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
     return annotation;
   }
 
-  function render() {
-    tools.utilities.triggerAnnotationRenderForViewportIds(core.getEnabledElements().map(({ viewportId }) => viewportId));
+  /** @param imageId whose viewports are to be drawn again, and those of unknown content; none: all of them */
+  function render(imageId?: string) {
+    const viewportIds = core.getEnabledElements().filter(({ viewport }) => !imageId || (imageIdIn(viewport) ?? imageId) === imageId).map(({ viewportId }) => viewportId);
+    if (viewportIds.length) tools.utilities.triggerAnnotationRenderForViewportIds(viewportIds);
   }
 
-  /** One cell; ends early when it is asked for anew meanwhile. */
-  async function putCell(wish: ShownCell): Promise<void> {
+  /** One cell, box by box; ends early when it is asked for anew meanwhile. */
+  function* putCell(wish: ShownCell): Generator<void, void> {
     const live = inReadingOrder(wish.chromosomes.filter(chromosome => chromosome.status !== 'removed'));
     const liveIds = new Set(live.map(chromosome => chromosome.id));
     for (const [id, at] of [...shown]) {
@@ -133,8 +143,8 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
       shown.delete(id);
       tools.annotation.state.removeAnnotation(id);
     }
+    const clearing = numClearings;
     let last: ToolTypes.Annotation | null = null;
-    let inTask = 0;
     for (const [i, { id, box, status, score, type }] of live.entries()) {
       const data: ChromosomeData = { status, number: i + 1, score, type };
       const key = `${status} ${data.number} ${wish.imageId}`;
@@ -143,36 +153,34 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
       if (isUpToDate) continue;
       shown.set(id, { cellId: wish.cellId, box, key });
       last = put(wish, id, box, data);
-      if (++inTask % BOXES_PER_TASK === 0) {
-        await yieldToHost();
-        if (pending.has(wish.cellId)) break;
-      }
+      yield;
+      if (clearing !== numClearings) return;
+      if (pending.has(wish.cellId)) break;
     }
     // `addAnnotation` has entered each box quietly; one event of this kind lets the host's list read the whole batch.
     if (last) core.triggerEvent(eventTarget, Events.ANNOTATION_COMPLETED, { annotation: last });
-    render();
+    render(wish.imageId);
   }
 
-  async function drain(): Promise<void> {
+  function* putPending(): Generator<void, void> {
+    isPuttingUp = true;
     try {
-      for (;;) {
-        const [next] = pending.values();
-        if (!next) break;
+      while (pending.size) {
+        const shownIds = new Set(core.getEnabledElements().map(({ viewport }) => imageIdIn(viewport)));
+        const wishes = [...pending.values()];
+        const next = wishes.find(({ imageId }) => shownIds.has(imageId)) ?? wishes[0];
         pending.delete(next.cellId);
-        await putCell(next);
-        if (pending.size) await yieldToHost();
+        yield* putCell(next);
+        yield;
       }
     } finally {
-      draining = null;
+      isPuttingUp = false;
     }
   }
 
-  function show(cells: readonly ShownCell[]): Promise<void> {
+  async function show(cells: readonly ShownCell[]): Promise<void> {
     for (const cell of cells) pending.set(cell.cellId, cell);
-    // With nothing to do, `drain` would end before it is kept here, and would seem to go on for ever.
-    if (!pending.size) return Promise.resolve();
-    draining ??= drain();
-    return draining;
+    if (!isPuttingUp) await inSlices(putPending(), { sliceMs: SLICE_MS });
   }
 
   function place(chromosomeId: string, box: Box) {
@@ -185,6 +193,7 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
 
   function clear() {
     pending.clear();
+    numClearings++;
     const ids = [...shown.keys()];
     shown.clear();
     for (const id of ids) tools.annotation.state.removeAnnotation(id);

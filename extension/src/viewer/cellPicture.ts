@@ -21,13 +21,17 @@ const CAPTION_HEIGHT_PX = 22;
 export async function drawCellPicture(pixels: DecodedPixels, chromosomes: readonly Chromosome[], { longSide, caption }: CellPictureOptions = {}): Promise<HTMLCanvasElement> {
   const { width, height, data } = toGray8(pixels);
   const rgba = new Uint8ClampedArray(width * height * 4);
-  for (let i = 0; i < data.length; i++) rgba.set([data[i], data[i], data[i], 255], i * 4);
+  for (let i = 0, at = 0; i < data.length; i++, at += 4) {
+    rgba[at] = rgba[at + 1] = rgba[at + 2] = data[i];
+    rgba[at + 3] = 255;
+  }
   const bitmap = await createImageBitmap(new ImageData(rgba, width, height));
   const scale = Math.min(1, (longSide ?? Infinity) / Math.max(width, height));
   const canvas = document.createElement('canvas');
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
-  const context = canvas.getContext('2d');
+  // Its pixels are read back by whoever asks for it: not from the graphics card, for which the page would stand still.
+  const context = canvas.getContext('2d', { willReadFrequently: true });
   if (!context) throw new Error('The picture could not be drawn: the browser gives no canvas.');
   context.imageSmoothingQuality = 'high';
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);

@@ -1,6 +1,7 @@
 /** Cornerstone image → decoded pixels as the detector takes them, and the small picture of the list. */
 import { checkImageSize, toGray8 } from '../detection/grayImage.ts';
 import type { DecodedPixels, PixelData } from '../detection/grayImage.ts';
+import type { GrayImage } from '../detection/types.ts';
 import { endFrameRequest } from './frameRequests.ts';
 import type { Core } from './hostTypes.ts';
 
@@ -128,24 +129,31 @@ export function drawThumbnail(pixels: DecodedPixels, longSide = 96): string {
   const canvas = document.createElement('canvas');
   canvas.width = Math.max(1, Math.round(pixels.width * scale));
   canvas.height = Math.max(1, Math.round(pixels.height * scale));
-  const context = canvas.getContext('2d');
+  // Else the browser draws on the graphics card, and the page stands still until that gives the picture back.
+  const context = canvas.getContext('2d', { willReadFrequently: true });
   if (!context) return '';
   const { width, height, data } = toGray8(samplePixels(pixels, longSide * THUMBNAIL_SAMPLES));
   const picture = context.createImageData(canvas.width, canvas.height);
-  for (let y = 0; y < canvas.height; y++) {
-    const y0 = Math.floor((y * height) / canvas.height);
-    const y1 = Math.max(y0 + 1, Math.floor(((y + 1) * height) / canvas.height));
-    for (let x = 0; x < canvas.width; x++) {
-      const x0 = Math.floor((x * width) / canvas.width);
-      const x1 = Math.max(x0 + 1, Math.floor(((x + 1) * width) / canvas.width));
-      let sum = 0;
-      for (let v = y0; v < y1; v++) for (let u = x0; u < x1; u++) sum += data[v * width + u];
-      const mean = sum / ((y1 - y0) * (x1 - x0));
-      picture.data.set([mean, mean, mean, 255], (y * canvas.width + x) * 4);
-    }
-  }
+  drawShrunk({ width, height, data }, picture);
   context.putImageData(picture, 0, 0);
   return canvas.toDataURL('image/png');
+}
+
+/** Each pixel of the picture gets the mean of those that it covers; opaque. */
+function drawShrunk({ width, height, data }: GrayImage, { width: columns, height: rows, data: rgba }: ImageData): void {
+  for (let y = 0; y < rows; y++) {
+    const y0 = Math.floor((y * height) / rows);
+    const y1 = Math.max(y0 + 1, Math.floor(((y + 1) * height) / rows));
+    for (let x = 0; x < columns; x++) {
+      const x0 = Math.floor((x * width) / columns);
+      const x1 = Math.max(x0 + 1, Math.floor(((x + 1) * width) / columns));
+      let sum = 0;
+      for (let v = y0; v < y1; v++) for (let u = x0; u < x1; u++) sum += data[v * width + u];
+      const at = (y * columns + x) * 4;
+      rgba[at] = rgba[at + 1] = rgba[at + 2] = sum / ((y1 - y0) * (x1 - x0));
+      rgba[at + 3] = 255;
+    }
+  }
 }
 
 /** Every n-th pixel of every m-th row, so that each side keeps at least `side` pixels, or all that it has. */
