@@ -127,7 +127,7 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
     height, width = gray.shape
     policy, contrast = manifest["sizePolicy"], manifest["input"]["contrast"]
 
-    tone = measure_tone(gray, low=contrast["low"], high=contrast["high"])
+    tone = measure_tone(gray, low=contrast["low"], high=contrast["high"], steps=contrast["steps"])
     dark_objects = 255 - gray if tone.inverted else gray
 
     scouted = scout_size(width, height, policy)

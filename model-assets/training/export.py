@@ -311,7 +311,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
         "files": {},
         "input": {
             "polarity": "auto",
-            "contrast": {"low": 0.005, "high": 0.995, "minRange": 16},
+            "contrast": {"low": 0.005, "high": 0.995, "steps": 32, "minRange": 16},
             "padValue": 255,
             "padMultiple": 32,
         },
@@ -324,8 +324,8 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
             "regionMargin": 1,
             "minPositives": 3,
             "canonicalSize": canonical_size,
-            "scaleSteps": 16,
-            "regionGrid": 16,
+            "scaleSteps": 8,
+            "regionGrid": 32,
             "minScale": 0.1,
             "maxScale": 6,
             "maxNetworkPixels": 1400000,
@@ -368,14 +368,15 @@ def export_model(
     network, scout, close_up, out: Path, *, model_id: str, version: str, training: dict, evaluation: dict | None = None, detector: Path | None = None
 ) -> dict:
     """Writes a complete model directory; nothing of an old one is touched before everything has been compared. With
-    `detector`, an exported model, only the close-up is written anew and `network` and `scout` are None."""
+    `detector`, an exported model, `network` and `scout` are None and only the close-up is written anew, or no graph at
+    all where it is None too: what changes is how they are used."""
     canonical_size = read_manifest(detector)["sizePolicy"]["canonicalSize"] if detector else network.config.canonical_size
     manifest = default_manifest(model_id, version, float(canonical_size))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if detector:
-            errors = write_stages({"closeUp": close_up_stage(close_up)}, None, folder)
-            for name in ("scout", "dense", "heads"):
+            errors = write_stages({"closeUp": close_up_stage(close_up)}, None, folder) if close_up else {}
+            for name in GRAPH_FILES if close_up is None else ("scout", "dense", "heads"):
                 shutil.copyfile(detector / GRAPH_FILES[name], folder / GRAPH_FILES[name])
         else:
             errors = export_stages(network, scout, close_up, folder)
@@ -404,7 +405,7 @@ def main(arguments=None) -> int:
     parser.add_argument("checkpoint", type=Path, nargs="?", help="last.pt of train.py; left out: random weights, for development")
     parser.add_argument("--scout", type=Path, help="last.pt of the scout's training; left out: random weights, for development")
     parser.add_argument("--close-up", type=Path, help="last.pt of train_close_up.py; left out: none, or random weights for development")
-    parser.add_argument("--detector", type=Path, help="exported model whose scout, dense stage and heads stay as they are; needs --close-up")
+    parser.add_argument("--detector", type=Path, help="exported model whose graphs stay as they are, but for a --close-up")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--date", help="of the training, YYYY-MM-DD; default today")
@@ -415,8 +416,8 @@ def main(arguments=None) -> int:
     torch.manual_seed(0)
     network = scout = None
     if options.detector:
-        if options.checkpoint or options.scout or not options.close_up:
-            parser.error("--detector takes the place of the checkpoint and --scout, and needs --close-up")
+        if options.checkpoint or options.scout:
+            parser.error("--detector takes the place of the checkpoint and --scout")
         training = read_manifest(options.detector)["training"]
     else:
         network, step = DeepACE(Configuration()).eval(), 0
@@ -425,7 +426,7 @@ def main(arguments=None) -> int:
             step = int(checkpoint["step"])
         scout = load_scout(options.scout) if options.scout else Scout().eval()
         training = {"data": options.data, "steps": step, "configuration": network.config.to_dict()}
-    close_up = None if options.checkpoint else CloseUp().eval()
+    close_up = None if options.checkpoint or options.detector else CloseUp().eval()
     if options.close_up:
         close_up = load_close_up(options.close_up)
     evaluation = json.loads(options.evaluation.read_text()) if options.evaluation else None

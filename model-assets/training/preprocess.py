@@ -74,14 +74,20 @@ class Tone:
     high: int
 
 
-def measure_tone(gray: np.ndarray, *, low: float = 0.005, high: float = 0.995) -> Tone:
-    """Polarity: bright objects on a dark ground when the upper tail is longer than the lower one."""
+def measure_tone(gray: np.ndarray, *, low: float = 0.005, high: float = 0.995, steps: int | None = None) -> Tone:
+    """Polarity: bright objects on a dark ground when the upper tail is longer than the lower one.
+
+    `steps`: both ends of the range go in steps of a power of two, the largest of which at least so many fill the range:
+    a small change of the frame then leaves the pixels of all others as they were.
+    """
     counts = histogram(gray)
     p01, p50, p99 = (percentile(counts, q) for q in (0.01, 0.5, 0.99))
     inverted = (p99 - p50) > (p50 - p01)
     if inverted:
         counts = counts[::-1]
-    return Tone(p01, p50, p99, inverted, percentile(counts, low), percentile(counts, high))
+    bottom, top = percentile(counts, low), percentile(counts, high)
+    step = 2 ** max(math.floor(math.log2(max(top - bottom, 1) / steps)), 0) if steps else 1
+    return Tone(p01, p50, p99, inverted, round_half_up(bottom / step) * step, round_half_up(top / step) * step)
 
 
 def resample(gray: np.ndarray, region, width: int, height: int) -> np.ndarray:

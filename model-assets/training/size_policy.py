@@ -5,6 +5,8 @@ The pixels of a chromosome differ by a factor of three between cameras; the dete
 
 Scale and region go in steps, so that a small change of the frame (one chromosome less, another codec) leaves the pixels
 of all others as they were: a grid that shifts by a fraction of a pixel moves every score a little, and the count with it.
+The steps of the region are whole places of the network's coarsest level, so that a region which begins a step further
+shows the network the same places.
 """
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ class ScoutSize:
 
 @dataclasses.dataclass(frozen=True)
 class SizePlan:
-    """How the frame is fed: `region` image px (x0, y0, x1, y1, integers), `network_scale` network px per image px."""
+    """How the frame is fed: `region` image px (x0, y0, x1, y1), `network_scale` network px per image px."""
 
     region: tuple
     network_scale: float
@@ -65,8 +67,10 @@ def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, po
         return _limit((0, 0, width, height), 1.0, policy["canonicalSize"], len(positive), ("noCellFound",), policy)
     median = float(np.sort(positive)[len(positive) // 2])
     size_px = policy["scoutSizeUnit"] * 2.0 ** median / scouted.scale
-    scale = 2.0 ** (math.floor(math.log2(policy["canonicalSize"] / size_px) * policy["scaleSteps"] + 0.5) / policy["scaleSteps"])
-    grid = max(1, round_half_up(policy["regionGrid"] / scale))
+    steps = policy["scaleSteps"]
+    scale = 2.0 ** (math.floor(math.log2(policy["canonicalSize"] / size_px) * steps + 0.5) / steps)
+    scale = min(max(scale, policy["minScale"]), policy["maxScale"])
+    grid = policy["regionGrid"] / scale  # image px
     y, x = np.nonzero(logits >= policy["regionLogit"])
     cell_px, margin = stride / scouted.scale, policy["regionMargin"] * size_px
     region = (
@@ -79,15 +83,14 @@ def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, po
 
 
 def _limit(region, scale, size_px, num_positives, flags, policy) -> SizePlan:
-    width, height = region[2] - region[0], region[3] - region[1]
-    scale = min(max(scale, policy["minScale"]), policy["maxScale"])
-    scale = min(scale, math.sqrt(policy["maxNetworkPixels"] / (width * height)))
-    return SizePlan(
-        region,
-        scale,
-        max(MIN_SIDE, round_half_up(width * scale)),
-        max(MIN_SIDE, round_half_up(height * scale)),
-        float(size_px),
-        num_positives,
-        flags,
-    )
+    left, top, right, bottom = region
+    scale = min(scale, math.sqrt(policy["maxNetworkPixels"] / ((right - left) * (bottom - top))))
+    right, network_width = _whole_pixels(left, right, scale)
+    bottom, network_height = _whole_pixels(top, bottom, scale)
+    return SizePlan((left, top, right, bottom), scale, network_width, network_height, float(size_px), num_positives, flags)
+
+
+def _whole_pixels(start: float, end: float, scale: float) -> tuple[float, int]:
+    """(end, network px): where the frame ends between two network px, the part of one that is left is not fed."""
+    whole = math.floor((end - start) * scale + 1e-6)
+    return (end, MIN_SIDE) if whole < MIN_SIDE else (min(start + whole / scale, end), whole)

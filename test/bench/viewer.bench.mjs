@@ -26,6 +26,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 const PLUGIN_PATH = '/plugins/chromosome-count/';
 const WAIT_MS = 600_000;
 const NUM_OPENINGS = 3;
+/** How often the page is asked: at every frame, as is the default, it would draw frames for the asking alone. */
+const POLLING_MS = 20;
 const { values: options } = parseArgs({ options: { cells: { type: 'string', default: '20' }, json: { type: 'boolean', default: false } } });
 const numCells = Number(options.cells);
 
@@ -76,7 +78,7 @@ const untilDrawn = (page, count) => page.waitForFunction(expected => {
   const numBoxes = cells.reduce((sum, { chromosomes }) => sum + chromosomes.length, 0);
   const numDrawn = window.cornerstoneTools.annotation.state.getAllAnnotations().filter(({ metadata }) => /chromosome/i.test(metadata.toolName)).length;
   return numDrawn >= numBoxes && performance.now();
-}, count).then(handle => handle.jsonValue());
+}, count, { polling: POLLING_MS }).then(handle => handle.jsonValue());
 
 /** Notes in `window.stages` when the page came to each stage of an opening, ms since the navigation. */
 function recordStages() {
@@ -93,10 +95,15 @@ function recordStages() {
     if (window.services) note('viewer started');
     const state = window.services?.chromosomeCountService?.getState();
     if (state?.detector.phase === 'ready') note('detector ready');
-    if (state?.caseState?.cells.length) note('cells listed');
+    if (state?.caseState?.cells.length) {
+      note('cells listed');
+      const first = window.services.chromosomeCountService.imageOf(state.caseState.cells[0].id);
+      if (first && window.cornerstone.cache.getImage(first.imageId)) note('first image read');
+      if (window.services.chromosomeCountService.detector.cellsWithDetection().length) note('first cell found');
+    }
     const imageId = window.cornerstone?.getEnabledElements?.()[0]?.viewport?.getCurrentImageId?.();
     if (imageId && window.cornerstone.cache.getImage(imageId)) note('first image shown');
-    if (!stages['first image shown'] || !stages['detector ready']) setTimeout(look, 5);
+    if (!stages['first image shown'] || !stages['first cell found']) setTimeout(look, 5);
   };
   look();
 }

@@ -18,7 +18,7 @@ export function manifestExample(): Manifest {
       golden: file('golden/golden.json'),
       goldenData: file('golden/golden.bin'),
     },
-    input: { polarity: 'auto', contrast: { low: 0.005, high: 0.995, minRange: 16 }, padValue: 255, padMultiple: 32 },
+    input: { polarity: 'auto', contrast: { low: 0.005, high: 0.995, steps: 32, minRange: 16 }, padValue: 255, padMultiple: 32 },
     sizePolicy: {
       scoutLongSide: 384,
       scoutStride: 4,

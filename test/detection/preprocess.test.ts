@@ -1,5 +1,5 @@
 import { normalizePolarity } from '../../extension/src/detection/grayImage.ts';
-import { preprocess } from '../../extension/src/detection/preprocess.ts';
+import { grayRange, preprocess } from '../../extension/src/detection/preprocess.ts';
 import { manifestExample } from './manifestExample.ts';
 
 const { input } = manifestExample();
@@ -30,6 +30,17 @@ test('contrast comes from the whole frame, not from the part that is fed', () =>
   const frame = frameOf(60, 40, (x) => (x < 40 ? 200 : 100));
   const fed = preprocess(frame, [0, 0, 20, 40], 32, 64, input);
   expect(new Set(fed.data)).toEqual(new Set([255]));
+});
+
+test.each([
+  ['a power of two, at least 32 of which fill the range', 60, 220, 4],
+  ['one gray value where the range is small', 100, 140, 1],
+])('both ends of the range go in steps of %s', (_name, dark, bright, step) => {
+  const rangeOf = (black: number, white: number) => grayRange(frameOf(60, 40, x => (x < 40 ? white : black)).histogram, input.contrast);
+  for (let shift = -step / 2 + 0.5; shift < step / 2; shift++) {
+    expect(rangeOf(dark + Math.floor(shift), bright + Math.floor(shift))).toEqual({ low: dark, range: bright - dark });
+  }
+  expect(rangeOf(dark + step, bright + 2 * step)).toEqual({ low: dark + step, range: bright - dark + step });
 });
 
 test('the noise of a blank field is not stretched beyond the minimum range', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { toImageBoxes } from '../../extension/src/detection/refinement.ts';
+import { resample } from '../../extension/src/detection/resample.ts';
 import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
 import type { ScoutOutput } from '../../extension/src/detection/types.ts';
 import { manifestExample } from './manifestExample.ts';
@@ -16,6 +17,11 @@ function scoutOutput(rows: number, cols: number, cells: [row: number, col: numbe
   return { rows, cols, data };
 }
 
+function expectBox(box: readonly number[], expected: readonly number[]) {
+  expect(box.length).toBe(4);
+  expected.forEach((edge, i) => expect(box[i]).toBeCloseTo(edge, 6));
+}
+
 test('the long side of the scout is 384 px, up or down, and no side falls below 32', () => {
   expect(scoutSize(1600, 1200, policy)).toEqual({ width: 384, height: 288, scale: 0.24 });
   expect(scoutSize(192, 96, policy)).toEqual({ width: 384, height: 192, scale: 2 });
@@ -26,11 +32,12 @@ test('the cells give the region, grown by one chromosome to a grid, and the scal
   const scout = scoutSize(1536, 1152, policy); // scale ¼: a cell is 16 image px
   const network = chooseRegion(1536, 1152, scout, scoutOutput(72, 96, [[10, 20], [11, 25], [15, 22]], 10), policy);
   expect(network.sizePx).toBeCloseTo(40, 4);
-  // log2(50 / 40) = 0.32, a quarter and 0.6 of a step: three eighths; 10 network px are 7.7 image px, a grid of 8
+  // log2(50 / 40) = 0.32, a quarter and 0.6 of a step: three eighths
   expect(network.scale).toBeCloseTo(2 ** (3 / 8), 9);
-  // left 20·16 − 40, top 10·16 − 40, right 26·16 + 40, bottom 16·16 + 40: on the grid but for 456 = 57·8, 296 = 37·8
-  expect(network.region).toEqual([280, 120, 456, 296]);
-  expect([network.width, network.height]).toEqual([228, 228]);
+  // left 20·16 − 40, top 10·16 − 40, right 26·16 + 40, bottom 16·16 + 40, in places of 10 network px (7.71 image px):
+  // 36.3, 15.6, 59.1, 38.4
+  expectBox(network.region, [36, 15, 60, 39].map(place => (place * 10) / 2 ** (3 / 8)));
+  expect([network.width, network.height]).toEqual([240, 240]);
   expect(network.flags).toEqual([]);
 });
 
@@ -49,7 +56,37 @@ test('cells below the positive logit but above the region logit widen the region
   output.data[72 * 96 + 40 * 96 + 60] = 5;
   const network = chooseRegion(1536, 1152, scout, output, policy);
   expect(network.sizePx).toBeCloseTo(40, 4);
-  expect(network.region).toEqual([280, 120, 61 * 16 + 40, 41 * 16 + 40]); // 127 · 8 and 87 · 8
+  // right 61·16 + 40 and bottom 41·16 + 40: 131.8 and 90.3 places
+  expectBox(network.region, [36, 15, 132, 91].map(place => (place * 10) / 2 ** (3 / 8)));
+});
+
+test('where the frame ends, whole network px are fed, at the very scale', () => {
+  const scout = scoutSize(1537, 1153, policy);
+  const network = chooseRegion(1537, 1153, scout, scoutOutput(72, 96, [[0, 0], [71, 95], [70, 95]], 10), policy);
+  const [x0, y0, x1, y1] = network.region;
+  expect([x0, y0]).toEqual([0, 0]);
+  for (const [end, frame, count] of [[x1, 1537, network.width], [y1, 1153, network.height]]) {
+    expect(frame - end).toBeGreaterThanOrEqual(0);
+    expect((frame - end) * network.scale).toBeLessThan(1);
+    expect(count / end).toBeCloseTo(network.scale, 9);
+  }
+});
+
+test('law: a region that begins further left feeds what both hold at the same network px', () => {
+  const scout = scoutSize(1536, 1152, policy);
+  const cells: [number, number][] = [[20, 40], [21, 45], [25, 42]];
+  const [one, other] = [cells, [...cells, [23, 31] as [number, number]]].map(all => chooseRegion(1536, 1152, scout, scoutOutput(72, 96, all, 10), policy));
+  expect(other.scale).toBe(one.scale);
+  expect(other.region[0]).toBeLessThan(one.region[0]);
+  const shift = (one.region[0] - other.region[0]) * one.scale;
+  expect(Math.abs(shift - Math.round(shift / policy.regionGrid) * policy.regionGrid)).toBeLessThan(1e-6);
+  const data = Uint8Array.from({ length: 1536 * 1152 }, (_, i) => (i * 7919) % 251);
+  const [left, right] = [one, other].map(({ region, width, height }) => resample({ width: 1536, height: 1152, data }, region, width, height));
+  const [row, column] = [100, 100];
+  expect(one.region[1]).toBe(other.region[1]);
+  for (let x = 0; x < 50; x++) {
+    expect(right[row * other.width + column + Math.round(shift) + x]).toBeCloseTo(left[row * one.width + column + x], 2);
+  }
 });
 
 test('cells in the padding are not seen', () => {
@@ -89,7 +126,6 @@ test('law: the region is inside the frame and boxes map from image to network px
         const network = chooseRegion(width, height, scout, output, policy);
         const [x0, y0, x1, y1] = network.region;
         expect(x0 >= 0 && y0 >= 0 && x1 <= width && y1 <= height && x0 < x1 && y0 < y1).toBe(true);
-        expect(network.region.every(Number.isInteger)).toBe(true);
         const corners = Float32Array.of(0, 0, network.width, network.height, network.width / 4, network.height / 2, 1, 1);
         toImageBoxes(corners, network);
         expect(corners[0]).toBeCloseTo(x0, 2);

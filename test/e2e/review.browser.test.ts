@@ -386,11 +386,17 @@ inBrowser('review in the stock viewer', () => {
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[4].state === 'reviewed');
     await page.keyboard.press('Control+z');
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[4].state === 'counted');
+    // By mouse: the keys are the image's again.
+    await page.getByLabel('Order of the cells').click();
     await page.getByLabel('Order of the cells').selectOption('risk');
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('BODY');
     const order = await page.locator('.cc-cell').evaluateAll(rows => rows.map(row => row.getAttribute('data-cell-id')));
     const cells = await page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells.map(({ id }) => id));
     expect(order.indexOf(cells[4])).toBeLessThan(order.indexOf(cells[3]));
+    await page.getByLabel('Order of the cells').press('ArrowUp');
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Order of the cells');
     await page.getByLabel('Order of the cells').selectOption('cellNumber');
+    await page.getByLabel('Order of the cells').blur();
   });
 
   test('a cell of 45 with sure types hints at the missing one, and never at a karyotype; with 46, or unsure, it says nothing', async () => {

@@ -113,6 +113,16 @@ def test_a_new_close_up_leaves_the_detector_as_it_is(exported, tmp_path):
     assert changed == {"closeUp", "golden", "goldenData"} or changed == {"closeUp", "goldenData"}
 
 
+def test_without_a_new_close_up_every_graph_stays_and_the_manifest_is_new(exported, tmp_path):
+    """export.py --detector alone: for another size policy or other thresholds."""
+    folder, _ = exported
+    export_model(None, None, None, tmp_path / "next", model_id="next", version="0.0.3", training={}, detector=folder)
+    for name in GRAPH_FILES.values():
+        assert (tmp_path / "next" / name).read_bytes() == (folder / name).read_bytes()
+    assert read_manifest(tmp_path / "next")["version"] == "0.0.3"
+
+
+
 def test_truncated_golden_data_is_refused(exported, tmp_path):
     (tmp_path / "golden.json").write_bytes((exported[0] / "golden" / "golden.json").read_bytes())
     (tmp_path / "golden.bin").write_bytes((exported[0] / "golden" / "golden.bin").read_bytes()[:-8])

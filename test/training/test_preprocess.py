@@ -85,6 +85,15 @@ def test_contrast_reaches_both_ends():
     assert sorted(set(stretched.reshape(-1).tolist())) == [0, 255]
 
 
+def test_with_steps_a_small_change_of_the_frame_leaves_the_contrast_alone():
+    ends = {(tone.low, tone.high) for shift in (-2, -1, 0, 1) for tone in [measure_tone(field(220 + shift, 60 + shift), steps=32)]}
+    assert ends == {(60, 220)}
+    moved = measure_tone(field(224, 64), steps=32)
+    assert (moved.low, moved.high) == (64, 224)
+    narrow = measure_tone(field(140, 101), steps=32)
+    assert (narrow.low, narrow.high) == (101, 140)
+
+
 def test_resampling_reads_around_its_region():
     """The triangle filter takes pixels outside the region where the frame has them: cutting first differs."""
     gray = np.random.RandomState(0).randint(0, 255, (50, 70)).astype(np.uint8)

@@ -27,15 +27,15 @@ def test_long_side_is_the_policys():
 
 def test_region_and_scale_by_hand():
     """1536 x 1152, scout 384 x 288 (1/4). Chromosomes of 16 * 2^0.5 = 22.6 scout px = 90.5 px: log2(60 / 90.5) = -0.593,
-    nearest to -9/16; 16 network px are 23.6, a grid of 24. Cells (40..49, 30..39) are 480..640 x 640..800 px, grown by
-    90.5: 389.5, 549.5, 730.5, 890.5, on the grid 384, 528, 744, 912."""
+    nearest to -5/8; 32 network px are 49.35. Cells (40..49, 30..39) are 480..640 x 640..800 px, grown by 90.5: 389.5,
+    549.5, 730.5, 890.5, which is 7.9, 11.1, 14.8, 18.04 of these."""
     scouted = scout_size(1536, 1152, POLICY)
     cells = [(row, column) for row in range(40, 50) for column in range(30, 40)]
     plan = plan_size(scout_map(scouted, cells, 0.5), scouted, 1536, 1152, POLICY)
     assert plan.size_px == pytest.approx(90.51, abs=0.01)
-    assert plan.region == (384, 528, 744, 912)
-    assert plan.network_scale == pytest.approx(2 ** (-9 / 16))
-    assert (plan.network_width, plan.network_height) == (244, 260)
+    assert plan.network_scale == pytest.approx(2 ** (-5 / 8))
+    assert plan.region == pytest.approx([place * 32 / 2 ** (-5 / 8) for place in (7, 11, 15, 19)])
+    assert (plan.network_width, plan.network_height) == (8 * 32, 8 * 32)
     assert (plan.num_positives, plan.flags) == (100, ())
 
 
@@ -48,10 +48,13 @@ def test_a_small_change_of_the_frame_changes_no_plan():
     assert (one.region, one.network_scale) == (other.region, other.network_scale)
 
 
-def test_region_stays_in_the_frame():
-    scouted = scout_size(640, 480, POLICY)
-    plan = plan_size(scout_map(scouted, [(0, 0), (0, 1), (71, 95)], 1.0), scouted, 640, 480, POLICY)
-    assert plan.region == (0, 0, 640, 480)
+def test_region_stays_in_the_frame_and_is_fed_at_the_very_scale():
+    scouted = scout_size(641, 481, POLICY)
+    plan = plan_size(scout_map(scouted, [(0, 0), (0, 1), (71, 95)], 1.0), scouted, 641, 481, POLICY)
+    for start, end, frame, network in zip(plan.region[:2], plan.region[2:], (641, 481), (plan.network_width, plan.network_height)):
+        assert start == 0
+        assert 0 <= (frame - end) * plan.network_scale < 1
+        assert network / end == pytest.approx(plan.network_scale)
 
 
 def test_padding_is_no_cell():
@@ -60,7 +63,7 @@ def test_padding_is_no_cell():
     plan = plan_size(scout_map(scouted, [(row, 50) for row in range(54, 56)] + [(10, 10), (10, 11)], 0.0), scouted, 1600, 900, POLICY)
     assert plan.num_positives == 2
     assert plan.flags == ("noCellFound",)
-    assert plan.region == (0, 0, 1600, 900)
+    assert plan.region == pytest.approx((0, 0, 1600, 900), abs=1)
 
 
 def test_a_large_frame_is_limited():

@@ -27,8 +27,8 @@ export interface Manifest {
   readonly files: Readonly<Record<ModelFileName, ManifestFile>>;
   readonly input: {
     readonly polarity: 'auto';
-    /** fractions of the frame's histogram; `minRange` in gray values */
-    readonly contrast: { readonly low: number; readonly high: number; readonly minRange: number };
+    /** fractions of the frame's histogram; at least `steps` steps, each a power of two, fill the range; `minRange` in gray values */
+    readonly contrast: { readonly low: number; readonly high: number; readonly steps: number; readonly minRange: number };
     readonly padValue: number;
     readonly padMultiple: number;
   };
@@ -145,7 +145,7 @@ const RULES: Rules = {
   files: { scout: FILE, dense: FILE, heads: FILE, closeUp: FILE, golden: FILE, goldenData: FILE },
   input: {
     polarity: oneOf('auto'),
-    contrast: { low: fraction, high: fraction, minRange: positive },
+    contrast: { low: fraction, high: fraction, steps: count, minRange: positive },
     padValue: gray,
     padMultiple: count,
   },

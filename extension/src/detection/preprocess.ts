@@ -14,6 +14,21 @@ export function roundHalfUp(value: number): number {
 }
 
 /**
+ * What becomes black, and how many gray values lie between it and white. Both ends go in steps, so that a small change
+ * of the frame leaves the pixels of everything else in it as they were.
+ */
+export function grayRange(histogram: Uint32Array, contrast: Manifest['input']['contrast']): { low: number; range: number } {
+  const bottom = histogramPercentile(histogram, contrast.low);
+  const top = histogramPercentile(histogram, contrast.high);
+  const step = 2 ** Math.max(Math.floor(Math.log2(Math.max(top - bottom, 1) / contrast.steps)), 0);
+  const high = roundHalfUp(top / step) * step;
+  // A blank field has no range: without the minimum its noise would be stretched into objects. Counting down from the
+  // bright end makes it white like the ground of any cell (counting up from the dark end made it one black object).
+  const range = Math.max(high - roundHalfUp(bottom / step) * step, contrast.minRange);
+  return { low: high - range, range };
+}
+
+/**
  * @param frame after polarity, image px
  * @param box the part to feed, image px
  * @param width,height size of that part in network (or scout) px, before padding
@@ -25,11 +40,7 @@ export function preprocess(
   height: number,
   { contrast, padValue, padMultiple }: Manifest['input'],
 ): NetworkImage {
-  const high = histogramPercentile(frame.histogram, contrast.high);
-  // A blank field has no range: without the minimum its noise would be stretched into objects. Counting down from the
-  // bright end makes it white like the ground of any cell (counting up from the dark end made it one black object).
-  const range = Math.max(high - histogramPercentile(frame.histogram, contrast.low), contrast.minRange);
-  const low = high - range;
+  const { low, range } = grayRange(frame.histogram, contrast);
 
   const resampled = resample(frame.image, box, width, height);
   const paddedWidth = Math.ceil(width / padMultiple) * padMultiple;

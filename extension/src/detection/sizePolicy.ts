@@ -3,7 +3,9 @@
  * laboratory): a cheap pass on a frame of `scoutLongSide` px finds where the cell is and how large its chromosomes
  * are; then the cell alone is fed, resampled so that a typical chromosome measures `canonicalSize`. Scale and region go
  * in steps, so that a small change of the frame (one chromosome less, another codec) leaves the pixels of all others as
- * they were: a grid that shifts by a fraction of a pixel moves every score a little, and the count with it.
+ * they were: a grid that shifts by a fraction of a pixel moves every score a little, and the count with it. The steps of
+ * the region are whole places of the network's coarsest level, so that a region which begins a step further shows the
+ * network the same places.
  * Scout cells: [rows,cols] of `scoutStride` scout px; size = sqrt(box area).
  */
 import type { Manifest } from './manifest.ts';
@@ -30,7 +32,7 @@ export function scoutSize(imageWidth: number, imageHeight: number, { scoutLongSi
 }
 
 export interface NetworkRegion {
-  /** integers, image px, inside the frame */
+  /** image px, inside the frame */
   readonly region: Box;
   /** size of the region in network px, before padding */
   readonly width: number;
@@ -54,14 +56,19 @@ export function chooseRegion(
   let region: Box = [0, 0, imageWidth, imageHeight];
   let sizePx = policy.canonicalSize;
   let wanted = 1;
-  if (cells.logSizes.length < policy.minPositives) {
+  const isFound = cells.logSizes.length >= policy.minPositives;
+  if (!isFound) {
     flags.push('noCellFound');
   } else {
     const sorted = Float32Array.from(cells.logSizes).sort();
     const median = sorted[sorted.length >> 1];
     sizePx = (policy.scoutSizeUnit * 2 ** median) / scout.scale;
     wanted = 2 ** (roundHalfUp(Math.log2(policy.canonicalSize / sizePx) * policy.scaleSteps) / policy.scaleSteps);
-    const grid = Math.max(roundHalfUp(policy.regionGrid / wanted), 1);
+  }
+  let scale = Math.min(Math.max(wanted, policy.minScale), policy.maxScale);
+  if (scale !== wanted) flags.push('scaleClamped');
+  if (isFound) {
+    const grid = policy.regionGrid / scale;
     const margin = policy.regionMargin * sizePx;
     const cellPx = policy.scoutStride / scout.scale;
     region = [
@@ -71,23 +78,21 @@ export function chooseRegion(
       Math.min(Math.ceil((cells.bottom * cellPx + margin) / grid) * grid, imageHeight),
     ];
   }
-  let scale = Math.min(Math.max(wanted, policy.minScale), policy.maxScale);
-  if (scale !== wanted) flags.push('scaleClamped');
-  const regionWidth = region[2] - region[0];
-  const regionHeight = region[3] - region[1];
-  const largest = Math.sqrt(policy.maxNetworkPixels / (regionWidth * regionHeight));
+  const [left, top, right, bottom] = region;
+  const largest = Math.sqrt(policy.maxNetworkPixels / ((right - left) * (bottom - top)));
   if (scale > largest) {
     scale = largest;
     flags.push('scaleLimited');
   }
-  return {
-    region,
-    width: Math.max(roundHalfUp(regionWidth * scale), MIN_SIDE),
-    height: Math.max(roundHalfUp(regionHeight * scale), MIN_SIDE),
-    sizePx,
-    scale,
-    flags,
-  };
+  const across = wholePixels(left, right, scale);
+  const down = wholePixels(top, bottom, scale);
+  return { region: [left, top, across.end, down.end], width: across.count, height: down.count, sizePx, scale, flags };
+}
+
+/** Where the frame ends between two network px, the part of one that is left is not fed. */
+function wholePixels(start: number, end: number, scale: number): { end: number; count: number } {
+  const count = Math.floor((end - start) * scale + 1e-6);
+  return count < MIN_SIDE ? { end, count: MIN_SIDE } : { end: Math.min(start + count / scale, end), count };
 }
 
 interface ScoutCells {

@@ -1,5 +1,5 @@
 /** The count panel: what is counted, by what, cell by cell, and what to do next. It shows and asks; it decides nothing. */
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
+import { useEffect, useMemo, useRef, useState, type FormEvent, type KeyboardEvent, type MouseEvent } from 'react';
 import { PANEL_REQUEST, type PanelRequest } from '../viewer/commands.ts';
 import { CellList, GalleryButton, ReviewOrder } from './CellList.tsx';
 import { CountButtons } from './CountButtons.tsx';
@@ -38,8 +38,21 @@ function leaveButton({ target, nativeEvent }: MouseEvent) {
   if ((nativeEvent as PointerEvent).pointerType) (target as HTMLElement).closest<HTMLElement>('button:not(dialog *)')?.blur();
 }
 
+/** A list that was opened with the mouse gives the keys back once it has its answer; who came to it by the keys stays. */
+function useLeavingLists() {
+  const byMouse = useRef(false);
+  return {
+    onPointerDownCapture: () => (byMouse.current = true),
+    onKeyDownCapture: () => (byMouse.current = false),
+    onChange: ({ target }: FormEvent) => {
+      if (byMouse.current && target instanceof HTMLSelectElement) target.blur();
+    },
+  };
+}
+
 function Content() {
   const { state } = useCount();
+  const leavingLists = useLeavingLists();
   const [tab, setTab] = useState<Tab>('cells');
   const [request, setRequest] = useState<PanelRequest | null>(null);
   useEffect(() => {
@@ -51,7 +64,7 @@ function Content() {
   const closing = (closed: PanelRequest) => () => setRequest(open => (open === closed ? null : open));
   const hasCells = Boolean(state.caseState?.cells.length);
   return (
-    <section className="cc" aria-label="Chromosome count" onKeyDown={keepControlKeys} onKeyPress={keepControlKeys} onClick={leaveButton}>
+    <section className="cc" aria-label="Chromosome count" onKeyDown={keepControlKeys} onKeyPress={keepControlKeys} onClick={leaveButton} {...leavingLists}>
       <style>{style}</style>
       {hasCells ? (
         <>
