@@ -3,10 +3,14 @@
  *
  * A task is the browser's (`RunTask`); its length is the time of the thread's own clock, so that a busy machine does not
  * stretch it. The sampling profiler tells whose it is: the part of the samples with a function of the plugin on the
- * stack, times that length. What the plugin makes the host do counts as the plugin's.
+ * stack, times that length. What the plugin makes the host do counts as the plugin's, but for the host's own hooks of
+ * the mode it extends, which the plugin's hooks of the same name pass on: they run without the plugin as well.
  */
 const TASK_CATEGORY = 'disabled-by-default-devtools.timeline';
 const PROFILE_CATEGORY = 'disabled-by-default-v8.cpu_profiler';
+
+/** Hooks of a mode (modes/chromosome-count) that call the host's Basic mode. */
+const PASSED_ON = ['onModeEnter', 'onModeExit'];
 
 export const TRACE_CATEGORIES = [TASK_CATEGORY, PROFILE_CATEGORY, 'devtools.timeline'];
 
@@ -55,7 +59,10 @@ function profileSamples(events, thread, pluginPath) {
       const caller = nodes.get(parent);
       const where = callFrame.url ? ` (${callFrame.url.split('/').at(-1)}:${callFrame.lineNumber + 1}:${callFrame.columnNumber + 1})` : '';
       const name = `${callFrame.functionName || 'anonymous'}${where}`;
-      nodes.set(nodeId, { isPlugin: isOwn || Boolean(caller?.isPlugin), name, pluginName: isOwn ? name : (caller?.pluginName ?? '') });
+      const { functionName } = callFrame;
+      const isPassedOn = !isOwn && Boolean(caller?.isOwn) && caller.functionName === functionName && PASSED_ON.includes(functionName);
+      const isPlugin = isOwn || (Boolean(caller?.isPlugin) && !isPassedOn);
+      nodes.set(nodeId, { isOwn, functionName, isPlugin, name, pluginName: isOwn ? name : (caller?.pluginName ?? '') });
     }
     (cpuProfile.samples ?? []).forEach((nodeId, i) => {
       ts += timeDeltas[i];

@@ -24,6 +24,12 @@ export interface ShownCell {
 /** Boxes are put up for so long in one task, ms: the panel takes its part of the same task, and none should reach 50. */
 const SLICE_MS = 10;
 
+/** TypeScript does not know it yet; Chromium and Firefox do. */
+const { scheduler } = globalThis as { scheduler?: { yield?(): Promise<void> } };
+
+/** While a study opens, the host's own tasks queue up: boxes that waited behind each of them would come a second late. */
+const pause = (): Promise<void> => scheduler?.yield?.() ?? new Promise(resolve => setTimeout(resolve));
+
 const CORNERSTONE_SOURCE = { name: 'Cornerstone3DTools', version: '0.1' };
 
 export interface AnnotationLayer {
@@ -180,7 +186,7 @@ export function createAnnotationLayer({ core, tools, onRemovedInHost, isLive }: 
 
   async function show(cells: readonly ShownCell[]): Promise<void> {
     for (const cell of cells) pending.set(cell.cellId, cell);
-    if (!isPuttingUp) await inSlices(putPending(), { sliceMs: SLICE_MS });
+    if (!isPuttingUp) await inSlices(putPending(), { sliceMs: SLICE_MS, pause });
   }
 
   function place(chromosomeId: string, box: Box) {
