@@ -122,7 +122,6 @@ def test_without_a_new_close_up_every_graph_stays_and_the_manifest_is_new(export
     assert read_manifest(tmp_path / "next")["version"] == "0.0.3"
 
 
-
 def test_truncated_golden_data_is_refused(exported, tmp_path):
     (tmp_path / "golden.json").write_bytes((exported[0] / "golden" / "golden.json").read_bytes())
     (tmp_path / "golden.bin").write_bytes((exported[0] / "golden" / "golden.bin").read_bytes()[:-8])

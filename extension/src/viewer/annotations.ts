@@ -28,7 +28,7 @@ const SLICE_MS = 10;
 const { scheduler } = globalThis as { scheduler?: { yield?(): Promise<void> } };
 
 /** While a study opens, the host's own tasks queue up: boxes that waited behind each of them would come a second late. */
-const pause = (): Promise<void> => scheduler?.yield?.() ?? new Promise(resolve => setTimeout(resolve));
+const pause = scheduler?.yield && (() => scheduler.yield!());
 
 const CORNERSTONE_SOURCE = { name: 'Cornerstone3DTools', version: '0.1' };
 
