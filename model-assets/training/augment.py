@@ -86,7 +86,7 @@ def place_metaphase(image: np.ndarray, item: Metaphase, config, generator: np.ra
     linear = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     if which & 4:
         linear = linear @ np.diag([-1.0, 1.0])
-    aspect = math.exp(generator.uniform(-0.06, 0.06))
+    aspect = math.exp(strength * generator.uniform(-0.06, 0.06))
     linear = np.diag([scale * aspect, scale / aspect]) @ linear
     extent = np.abs(linear) @ np.array([width, height])
     slack = side - extent
@@ -99,7 +99,7 @@ def place_metaphase(image: np.ndarray, item: Metaphase, config, generator: np.ra
     lo, span = limits
     background = int(np.clip(np.percentile(image[::8, ::8], 80), lo, lo + span))
     source = image
-    if scale < 0.55:  # more than one pixel of the source under one of the canvas: average first
+    if scale < 0.95:  # more than one pixel of the source under one of the canvas: average first, as inference does
         sigma = 0.35 / scale
         source = cv2.GaussianBlur(image, (0, 0), sigma)
     canvas = cv2.warpAffine(source, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=background)
@@ -203,7 +203,7 @@ def tone_table(limits, generator, strength: float = 1.0) -> np.ndarray:
         mix = generator.uniform(0.5, 1.0)
         dark = np.clip((threshold - values) / 0.15, 0, 1) * mix
         values = values * (1 - dark) + flat * dark
-    low, high = generator.uniform(-0.05, 0.25), generator.uniform(0.8, 1.05)
+    low, high = strength * generator.uniform(-0.05, 0.25), 1 - strength * generator.uniform(-0.05, 0.2)
     return np.clip((low + values * (high - low)) * 255, 0, 255).astype(np.uint8)
 
 

@@ -42,6 +42,7 @@ class Configuration:
     train_post_nms: int = 300
     rois_sampled: int = 128
     refined_rois: int = 64  # RoIs of the second look, sampled from the boxes of the first; 0: one look
+    soft_scores: bool = False  # the heads' score is that of the box they make, not of the RoI (beyond the paper)
     alpha: float = 0.1  # weight of the pull loss, Eq. 12
     beta: float = 0.1  # weight of the push loss
     gamma: float = 0.5  # weight of the repulsion loss

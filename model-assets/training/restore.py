@@ -4,7 +4,8 @@
 
 Writes scout.pt, main.pt and close-up.pt: what `--initial` of train.py and train_close_up.py, and export.py, take. An
 exported graph has its batch norm folded into the convolution before it; each norm gets back the mean and variance that
-its convolution shows on training images, and the scale and shift with which it changes nothing. The optimizer's state is
+its convolution shows on training images, and the scale and shift with which it changes nothing; then the convolution
+gets back its size. The optimizer's state is
 not in a model: a schedule begins anew.
 """
 from __future__ import annotations
@@ -76,6 +77,24 @@ def take_weights(network: nn.Module, layers: dict, prefix: str = "") -> None:
         norm.bias.data.copy_(bias)
 
 
+def natural_scale(network: nn.Module) -> None:
+    """Gives convolutions whose folded norm made them small the size they had to begin with, in place; the norm behind them
+    undoes it. An optimizer's step knows no scale: a small weight would be learned anew."""
+    for parent in network.modules():
+        if not isinstance(parent, nn.Sequential):
+            continue
+        for layer, norm in zip(parent, list(parent)[1:]):
+            if not (isinstance(layer, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)):
+                continue
+            wanted = (2 / (layer.out_channels * layer.kernel_size[0] ** 2)) ** 0.5
+            factor = max(1.0, wanted / float(layer.weight.data.square().mean().sqrt().clamp(min=1e-12)))
+            before = (norm.running_var + norm.eps).sqrt()
+            layer.weight.data.mul_(factor)
+            norm.running_mean.mul_(factor)
+            norm.running_var.mul_(factor ** 2)
+            norm.weight.data.mul_((norm.running_var + norm.eps).sqrt() / before / factor)
+
+
 def calibrate_norms(network: nn.Module, passes) -> None:
     """Gives each norm that only shifts the statistics of what it is fed in `passes` (callables on the network), and the
     scale and shift that keep its output."""
@@ -138,6 +157,7 @@ def restore(model: Path, data: Path, out: Path, images: int, cache: Path) -> Non
         for graph in graphs:
             take_weights(network, layer_weights(model / manifest["files"][graph]["path"]), prefix)
         calibrate_norms(network, passes)
+        natural_scale(network)
         state = {key: value.clone() for key, value in network.state_dict().items()}
         step = manifest["training"].get("steps", 0)
         torch.save({"config": config.to_dict(), "model": state, "ema": state, "step": step}, out / f"{name}.pt")

@@ -12,8 +12,16 @@ from box_coder import HEAD_WEIGHTS, RPN_WEIGHTS, decode_boxes, encode_boxes
 from losses import area, box_iou, group_losses, intersection, repulsion_loss
 from nms import hard_nms
 
-RPN_SMOOTH = 1.0 / 9.0
+# Of both smooth L1 losses. At 1 (Fast R-CNN) most residuals of a box that is nearly right lie in the quadratic part, which
+# hardly pulls, and where two chromosomes cross it settles on the mean of their boxes.
+SMOOTH = 1.0 / 9.0
+# Of the heads' box loss, so that it weighs about as much as the score's: six RoIs in ten are positive here.
+BOX_WEIGHT = 0.4
 POSITIVE_ROI_IOU = 0.5
+# Soft scores: the IoU of the box that is made at which a score of 0 and of 1 is asked for.
+SOFT_IOU = (0.35, 0.75)
+# A second look is through what the first made, but for the hopeless (`refinement.minScore` of the manifest).
+HOPEFUL_SCORE = 0.05
 
 
 def training_proposals(logits: torch.Tensor, deltas: torch.Tensor, anchors: torch.Tensor, side: int, config) -> torch.Tensor:
@@ -26,9 +34,8 @@ def training_proposals(logits: torch.Tensor, deltas: torch.Tensor, anchors: torc
     return boxes[torch.as_tensor(kept, dtype=torch.long)]
 
 
-def sample_rois(proposals: torch.Tensor, boxes: torch.Tensor, ignored: torch.Tensor, count: int, generator: torch.Generator):
-    """-> (rois [R, 4], is positive [R], truth index [R])."""
-    rois = torch.cat((proposals, boxes))
+def sample_rois(rois: torch.Tensor, boxes: torch.Tensor, ignored: torch.Tensor, count: int, generator: torch.Generator):
+    """RoIs [N, 4] and truths [G, 4] -> (rois [R, 4], is positive [R], truth index [R])."""
     if len(boxes) == 0:
         chosen = torch.randperm(len(rois), generator=generator)[:count]
         return rois[chosen], torch.zeros(len(chosen), dtype=torch.bool), torch.zeros(len(chosen), dtype=torch.long)
@@ -72,7 +79,7 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
         targets.append(encode_boxes(boxes[box_of[positive]], anchors[positive], RPN_WEIGHTS) if len(positive) else anchors.new_zeros((0, 4)))
         with torch.no_grad():
             proposals = training_proposals(logits[index], deltas[index], anchors, side, config)
-        rois, is_positive, roi_box = sample_rois(proposals, boxes, ignored, config.rois_sampled, generator)
+        rois, is_positive, roi_box = sample_rois(torch.cat((proposals, boxes)), boxes, ignored, config.rois_sampled, generator)
         all_rois.append(rois)
         all_positive.append(is_positive)
         all_box.append(roi_box)
@@ -82,7 +89,7 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
     label = torch.cat((torch.ones(len(positive)), torch.zeros(len(negative)))).to(sampled)
     losses = {"rpn_score": F.binary_cross_entropy_with_logits(sampled, label)}
     number = max(len(positive) + len(negative), 1)
-    losses["rpn_box"] = F.smooth_l1_loss(deltas.reshape(-1, 4)[positive], torch.cat(targets), beta=RPN_SMOOTH, reduction="sum") / number
+    losses["rpn_box"] = F.smooth_l1_loss(deltas.reshape(-1, 4)[positive], torch.cat(targets), beta=SMOOTH, reduction="sum") / number
 
     stage = RoiSamples(all_rois, all_positive, all_box)
     head, refined = head_losses(model, features, stage, truths, config, autocast)
@@ -109,7 +116,7 @@ class RoiSamples:
 
 
 def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, config, autocast):
-    """-> (named losses of the heads, the boxes they made of the RoIs of each image, without gradient)."""
+    """-> (named losses of the heads, the hopeful boxes that they made of the RoIs of each image, without gradient)."""
     count = len(truths)
     rois, is_positive = torch.cat(samples.rois), torch.cat(samples.positive)
     image_index = torch.cat([torch.full((len(r),), index, dtype=torch.long) for index, r in enumerate(samples.rois)])
@@ -117,7 +124,12 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
         pooled = model.pool(features, rois, image_index)
         score, roi_deltas, embedding, types = model.classify(pooled)
     score, roi_deltas, embedding, types = score.float(), roi_deltas.float(), embedding.float(), types.float()
-    losses = {"score": F.binary_cross_entropy_with_logits(score, is_positive.to(score))}
+    with torch.no_grad():
+        made = decode_boxes(roi_deltas, rois, HEAD_WEIGHTS).split([len(r) for r in samples.rois])
+        wanted = is_positive.to(score)
+        if config.soft_scores:
+            wanted = torch.cat([soft_scores(m, b, boxes) for m, b, (boxes, _, _) in zip(made, samples.box_of, truths)])
+    losses = {"score": F.binary_cross_entropy_with_logits(score, wanted)}
     zero = score.sum() * 0
     box_loss, pull, push, repulsion, type_loss = zero, zero, zero, zero, zero
     total_positive = max(int(is_positive.sum()), 1)
@@ -128,17 +140,37 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
         box_of = samples.box_of[index][samples.positive[index]]
         share = int(mine.sum()) / total_positive
         predicted = decode_boxes(roi_deltas[mine], rois[mine], HEAD_WEIGHTS)
-        box_loss = box_loss + F.smooth_l1_loss(roi_deltas[mine], encode_boxes(boxes[box_of], rois[mine], HEAD_WEIGHTS), beta=1.0, reduction="sum")
+        box_loss = box_loss + F.smooth_l1_loss(roi_deltas[mine], encode_boxes(boxes[box_of], rois[mine], HEAD_WEIGHTS), beta=SMOOTH, reduction="sum")
         if config.template_module:
             image_pull, image_push = group_losses(embedding[mine], box_of, boxes)
             pull, push = pull + image_pull / count, push + image_push / count
         repulsion = repulsion + share * repulsion_loss(predicted, rois[mine], box_of, boxes, config.repulsion)
         if config.types:
             type_loss = type_loss + share * F.cross_entropy(types[mine], type_of[box_of])
-    losses["box"] = box_loss / len(rois)
+    losses["box"] = BOX_WEIGHT * box_loss / len(rois)
     losses["pull"] = config.alpha * pull
     losses["push"] = config.beta * push
     losses["repulsion"] = config.gamma * repulsion
     losses["type"] = config.type_weight * type_loss
-    refined = decode_boxes(roi_deltas.detach(), rois, HEAD_WEIGHTS).split([len(r) for r in samples.rois])
-    return losses, refined
+    return losses, [hopeful(m, s) for m, s in zip(made, score.detach().split([len(m) for m in made]))]
+
+
+def soft_scores(made: torch.Tensor, box_of: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    """Boxes made of R RoIs [R, 4], the truth each RoI overlaps most [R], truths [G, 4] -> scores to ask for [R], 0..1.
+
+    Beyond the paper: its label says whether the RoI lies on a chromosome, but what is ranked and kept is the box that is
+    made of it.
+    """
+    if len(boxes) == 0:
+        return made.new_zeros(len(made))
+    target = boxes[box_of]
+    shared = intersection(made, target)
+    iou = shared / (area(made) + area(target) - shared).clamp(min=1e-6)
+    low, high = SOFT_IOU
+    return ((iou - low) / (high - low)).clamp(0, 1)
+
+
+def hopeful(made: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+    """Of the boxes of one look [R, 4] those that inference looks at again; all where there are none."""
+    kept = logits.sigmoid() >= HOPEFUL_SCORE
+    return made[kept] if kept.any() else made

@@ -1,4 +1,6 @@
 """A shipped model goes on training: its weights come back, with norms that change nothing until they are trained."""
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -6,7 +8,7 @@ import torch
 from export import export_model
 from golden import draw_picture
 from network import DeepACE
-from restore import RestoreError, calibrate_norms, layer_weights, module_path, take_weights
+from restore import RestoreError, calibrate_norms, layer_weights, module_path, natural_scale, take_weights
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,25 @@ def test_its_norms_know_what_they_are_fed(restored):
     mean = seen[0].mean(dim=(0, 2, 3))
     assert float((mean - norm.running_mean).abs().max()) < 0.5 * float(norm.running_var.sqrt().max())
     np.testing.assert_allclose(norm.weight.detach(), (norm.running_var + norm.eps).sqrt(), rtol=1e-5)
+
+
+def test_small_convolutions_get_back_their_size_and_the_outputs_stay(restored):
+    """A folded norm of a small gain leaves a small weight, which an optimizer whose step knows no scale would overwrite."""
+    network, picture = copy.deepcopy(restored[1]).eval(), restored[2][0]
+    convolution, norm = network.backbone.stages[2][1].second
+    with torch.no_grad():
+        convolution.weight.mul_(0.01)
+        norm.weight.mul_((norm.running_var * 1e-4 + norm.eps).sqrt() / (norm.running_var + norm.eps).sqrt() / 0.01)
+        norm.running_mean.mul_(0.01)
+        norm.running_var.mul_(1e-4)
+    before = outputs(network, picture)
+    natural_scale(network)
+    for layer in network.backbone.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            expected = (2 / (layer.out_channels * layer.kernel_size[0] ** 2)) ** 0.5
+            assert float(layer.weight.detach().square().mean().sqrt()) >= 0.999 * expected
+    for got, wanted in zip(outputs(network, picture), before):
+        torch.testing.assert_close(got, wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_another_networks_graph_is_refused(restored, tiny_scout):

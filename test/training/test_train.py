@@ -13,18 +13,18 @@ from checkpoint import read_checkpoint
 from dataset import MetaphaseSet
 from golden import STRIPS, draw_picture
 
-CONFIG = Configuration(channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128)
+CONFIG = Configuration(channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128, soft_scores=True)
 
 
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
-    """Two images of six strips each; boxes from the strips' geometry, generous by their bend."""
+    """Two images of the golden strips; boxes from the strips' geometry, generous by their bend."""
     folder = tmp_path_factory.mktemp("drawn")
     images, annotations = [], []
     for number in (1, 2):
         name = f"{number}.png"
         Image.fromarray(draw_picture(seed=number)).save(folder / name)
-        images.append({"id": number, "file_name": name, "width": 256, "height": 192})
+        images.append({"id": number, "file_name": name, "width": 256, "height": 128})
         for x, y, length, thickness, angle, bend in STRIPS:
             half_x = abs(np.cos(np.radians(angle))) * length / 2 + thickness / 2 + abs(bend)
             half_y = abs(np.sin(np.radians(angle))) * length / 2 + thickness / 2 + abs(bend)
