@@ -18,7 +18,7 @@ from train_close_up import Boxed, crop_darkness, sample, turn
 @pytest.mark.parametrize("context", [1.0, CONTEXT])
 def test_crops_are_what_roi_align_cuts(context):
     """Also of a box half beyond the picture, where white lies."""
-    image = draw_picture()
+    image = draw_picture(256, 192)
     boxes = np.array([[70, 50, 120, 90], [-12, 100, 20, 130], [225.3, 160.2, 262.1, 190.9], [100, 20, 112, 130]], np.float32)
     centre, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) * (context / 2)
     rois = torch.from_numpy(np.concatenate((centre - half, centre + half), axis=1))
@@ -30,7 +30,7 @@ def test_crops_are_what_roi_align_cuts(context):
 
 
 def test_training_sees_the_crops_of_inference():
-    image = draw_picture()
+    image = draw_picture(256, 192)
     boxes = np.array([[70, 50, 120, 90], [-12, 100, 20, 130], [225.3, 160.2, 262.1, 190.9], [100, 20, 112, 130]], np.float32)
     fast, exact = crop_darkness(image, boxes).astype(float), cut_crops(image, boxes, SIDE, CONTEXT).astype(float)
     # the warp knows places to a thirty-second of a pixel; at the border the nearest pixel is repeated, the warp fades
@@ -39,7 +39,7 @@ def test_training_sees_the_crops_of_inference():
 
 
 def test_boxes_that_are_sure_and_stand_alone_are_not_looked_at():
-    image, asked = draw_picture(), []
+    image, asked = draw_picture(256, 192), []
 
     def close_up(crops, boxes, scores):
         asked.append((crops.shape, boxes, scores))
@@ -71,7 +71,7 @@ def test_score_by_hand():
 @pytest.mark.parametrize("which", range(8))
 def test_a_turned_crop_keeps_its_truth(which):
     """Turned crop and turned deltas are those of the turned picture: a truth to the upper right stays where it is seen."""
-    image = draw_picture()[:192, :192]
+    image = draw_picture(256, 192)[:192, :192]
     box = np.array([[70, 50, 120, 90]], np.float32)
     truth = np.array([[76, 46, 130, 84]], np.float32)
 
@@ -98,7 +98,7 @@ def test_a_turned_crop_keeps_its_truth(which):
 def test_a_sample_tells_the_truth_of_its_boxes():
     truths = np.array([[70, 50, 120, 90], [130, 55, 160, 100]], np.float32)
     boxes = np.array([[70, 50, 120, 90], [72, 50, 125, 88], [10, 10, 40, 40]], np.float32)
-    cell = Boxed(draw_picture(), boxes, np.array([0.5, 0.5, 0.1], np.float32), truths, np.array([4, 9]))
+    cell = Boxed(draw_picture(256, 192), boxes, np.array([0.5, 0.5, 0.1], np.float32), truths, np.array([4, 9]))
     crops, shape, iou, deltas, types = sample(cell, np.random.default_rng(1))
     assert crops.shape == (3, SIDE, SIDE) and shape.shape == (3, 3) and deltas.shape == (3, 4)
     assert sorted((iou > 0.7).tolist()) == [False, True, True]
@@ -108,7 +108,7 @@ def test_a_sample_tells_the_truth_of_its_boxes():
 
 def test_a_tenth_of_the_cells_is_of_the_second_folder():
     box = np.array([[70, 50, 120, 90]], np.float32)
-    real, drawn = ([Boxed(draw_picture(), box, np.ones(1, np.float32), box, np.array([t]))] for t in (4, 9))
+    real, drawn = ([Boxed(draw_picture(256, 192), box, np.ones(1, np.float32), box, np.array([t]))] for t in (4, 9))
     types = np.concatenate([train_close_up.make_batch(step, real, drawn)[4].numpy() for step in range(50)])
     assert 10 <= (types == 9).sum() <= 30 and len(types) == 200
     assert set(train_close_up.make_batch(0, real, [])[4].tolist()) == {4}
@@ -119,7 +119,7 @@ def test_training_resumes_where_it_stopped(tmp_path, monkeypatch):
     generator = np.random.default_rng(0)
     truths = np.array([[70, 50, 120, 90], [130, 55, 160, 100]], np.float32)
     boxes = np.concatenate((truths, truths + generator.normal(0, 5, truths.shape).astype(np.float32)))
-    cells = [Boxed(draw_picture(), boxes, np.full(4, 0.5, np.float32), truths, np.array([4, 9]))]
+    cells = [Boxed(draw_picture(256, 192), boxes, np.full(4, 0.5, np.float32), truths, np.array([4, 9]))]
     monkeypatch.setattr(train_close_up, "boxed_cells", lambda *_: cells)
     monkeypatch.setattr(train_close_up, "MetaphaseSet", lambda *_: [])
 
