@@ -28,3 +28,8 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict:
 def best_state(checkpoint: dict) -> dict:
     """The averaged weights where there are some, else the raw ones."""
     return checkpoint.get("ema") or checkpoint["model"]
+
+
+def steps_of(checkpoint: dict) -> int:
+    """All steps behind the weights, those of the checkpoint that a run began from included."""
+    return int(checkpoint["step"]) + int(checkpoint.get("before", 0))

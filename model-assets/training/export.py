@@ -31,7 +31,7 @@ from onnx import TensorProto, helper, numpy_helper
 from anchors import RATIOS, SIDES, STRIDE
 from box_coder import HEAD_WEIGHTS, MAX_LOG_RATIO, RPN_WEIGHTS
 from close_up import ALONE_IOU, CONTEXT, DELTA_SHARE, SIDE, SURE_SCORE, CloseUp, beside, fused_score
-from checkpoint import CheckpointError, best_state, read_checkpoint
+from checkpoint import CheckpointError, best_state, read_checkpoint, steps_of
 from configuration import TYPES, Configuration
 from crops import cut_crops
 from detect import onnx_stages, read_manifest
@@ -423,7 +423,7 @@ def main(arguments=None) -> int:
         network, step = DeepACE(Configuration()).eval(), 0
         if options.checkpoint:
             network, checkpoint = load_network(options.checkpoint)
-            step = int(checkpoint["step"])
+            step = steps_of(checkpoint)
         scout = load_scout(options.scout) if options.scout else Scout().eval()
         training = {"data": options.data, "steps": step, "configuration": network.config.to_dict()}
     close_up = None if options.checkpoint or options.detector else CloseUp().eval()

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from augment import training_sample
-from checkpoint import best_state, read_checkpoint
+from checkpoint import best_state, read_checkpoint, steps_of
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
@@ -153,8 +153,11 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     drawn = MetaphaseSet(extra, "train", run.parent / "cache" / extra.name) if extra else None
     validation = MetaphaseSet(data, "val", run.parent / "cache") if (data / "val.json").exists() else None
     model = DeepACE(config).to(device).to(memory_format=torch.channels_last)
+    before = 0
     if initial:
-        model.load_state_dict(best_state(read_checkpoint(initial, device)))
+        begun = read_checkpoint(initial, device)
+        model.load_state_dict(best_state(begun))
+        before = steps_of(begun)
     optimizer = make_optimizer(model, config)
     average = Average(model, config.ema)
     last = run / "last.pt"
@@ -168,7 +171,7 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         average.state = state["ema"]
-        start = state["step"]
+        start, before = state["step"], state.get("before", 0)
         print(f"resumed at step {start} of {config.steps}", flush=True)
 
     def autocast():
@@ -211,7 +214,7 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
             print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
             sums, began = {}, time.monotonic()
         if done == end or time.monotonic() - saved > SAVE_EVERY_S:
-            save(last, config=config.to_dict(), model=model.state_dict(), ema=average.state, optimizer=optimizer.state_dict(), step=done)
+            save(last, config=config.to_dict(), model=model.state_dict(), ema=average.state, optimizer=optimizer.state_dict(), step=done, before=before)
             if log.exists():
                 draw_curves(log, run / "curves.png")
             saved = time.monotonic()

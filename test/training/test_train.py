@@ -9,7 +9,7 @@ from PIL import Image
 import train as training
 from augment import training_sample
 from configuration import Configuration
-from checkpoint import read_checkpoint
+from checkpoint import read_checkpoint, steps_of
 from dataset import MetaphaseSet
 from golden import STRIPS, draw_picture
 
@@ -50,6 +50,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one(drawn, tmp_path):
         for name, value in whole[kind].items():
             torch.testing.assert_close(parts[kind][name], value, rtol=0, atol=0, msg=f"{kind} {name}")
     assert any(not torch.equal(whole["model"][n], whole["ema"][n]) for n in whole["ema"])
+
+
+def test_a_run_that_begins_from_another_adds_to_its_steps(drawn, tmp_path):
+    training.train(drawn, tmp_path / "first", CONFIG, "cpu", stop_at=2)
+    training.train(drawn, tmp_path / "second", CONFIG, "cpu", stop_at=1, initial=tmp_path / "first" / "last.pt")
+    training.train(drawn, tmp_path / "second", CONFIG, "cpu", stop_at=3)
+    assert weights(tmp_path / "second")["step"] == 3
+    assert steps_of(weights(tmp_path / "second")) == 5
 
 
 def test_checkpoint_of_another_configuration_is_refused(drawn, tmp_path):
