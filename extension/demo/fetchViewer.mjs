@@ -55,7 +55,8 @@ export async function fetchViewer({ cacheDir, onStage = () => {} }) {
       if (process.env.OHIF_TARBALL) await copyFile(process.env.OHIF_TARBALL, fetched);
       else {
         onStage(`fetching the OHIF viewer ${viewerVersion} from the npm registry (about 60 MB, once)`);
-        await runNpm(['pack', `${packageName}@${viewerVersion}`, '--pack-destination', workshop], { cwd: workshop });
+        // Packed where it runs: a folder among the arguments would fall apart at its spaces in the shell of Windows.
+        await runNpm(['pack', `${packageName}@${viewerVersion}`], { cwd: workshop });
       }
       const got = await integrityOf(fetched);
       if (got !== integrity) {

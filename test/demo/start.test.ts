@@ -13,6 +13,10 @@ import { StartError, checkNode, installPackages } from '../../extension/installP
 
 const start = join(dirname(__filename), '..', '..', 'extension', 'demo', 'start.mjs');
 
+/** In a process of its own: what npm is given of the environment is Node's, not jest's copy. */
+const fetchScript = `import(${JSON.stringify(pathToFileURL(join(dirname(start), 'fetchViewer.mjs')).href)})
+  .then(({ fetchViewer }) => fetchViewer({ cacheDir: process.argv[1] })).catch(error => console.log(error.message))`;
+
 test('an old Node.js is refused with the version it needs', () => {
   expect(() => checkNode('18.20.1')).toThrow(/Node.js 20 or later is needed; this is 18.20.1/);
   expect(() => checkNode('24.0.0')).not.toThrow();
@@ -78,11 +82,9 @@ test('without a way to the npm registry the viewer cannot be fetched, and that i
   await new Promise<void>(resolve => closed.listen(0, '127.0.0.1', resolve));
   const { port } = closed.address() as AddressInfo;
   await new Promise(resolve => closed.close(resolve));
-  const script = `import(${JSON.stringify(pathToFileURL(join(dirname(start), 'fetchViewer.mjs')).href)})
-    .then(({ fetchViewer }) => fetchViewer({ cacheDir: process.argv[1] })).catch(error => console.log(error.message))`;
   const { OHIF_TARBALL: _given, ...environment } = process.env;
   try {
-    const { stdout } = spawnSync(process.execPath, ['-e', script, cacheDir], {
+    const { stdout } = spawnSync(process.execPath, ['-e', fetchScript, cacheDir], {
       env: { ...environment, npm_config_registry: `http://127.0.0.1:${port}/`, npm_config_cache: join(cacheDir, 'npm'), npm_config_fetch_retries: '0' },
       encoding: 'utf8',
     });
@@ -91,6 +93,20 @@ test('without a way to the npm registry the viewer cannot be fetched, and that i
     await rm(cacheDir, { recursive: true, force: true });
   }
 }, 120_000);
+
+// Its script stands in for npm behind the shell of Windows, where the arguments are one line that is split at its spaces.
+(process.platform === 'win32' ? test.skip : test)('the viewer is fetched into a folder with a space in its name, as on Windows', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'Jane Doe '));
+  await writeFile(join(folder, 'npm'), '#!/bin/sh\nset -- $*\n[ "$#" = 2 ] && echo packed > ohif-app-3.13.2.tgz\n', { mode: 0o755 });
+  const { OHIF_TARBALL: _given, ...environment } = process.env;
+  try {
+    const { stdout } = spawnSync(process.execPath, ['-e', fetchScript, join(folder, 'cache')], { env: { ...environment, PATH: `${folder}:${process.env.PATH}` }, encoding: 'utf8' });
+    // What it packed arrived, and is then refused, as it is not the viewer.
+    expect(stdout).toMatch(/does not have the expected hash: .*, got sha512-/);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
 
 describe('the site', () => {
   let folder: string;
