@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { create } from 'tar';
 import { fetchViewer } from '../../extension/demo/fetchViewer.mjs';
 import { startServer } from '../../extension/demo/server.mjs';
 import { describePacs, explain, portFrom } from '../../extension/demo/start.mjs';
@@ -36,6 +38,44 @@ test('packages that cannot be installed are told in words, and every script that
   expect(needy.map(([name]) => name)).toEqual(expect.arrayContaining(['import', 'build', 'test', 'count']));
   for (const [name, script] of needy) expect([name, script]).toEqual([name, expect.stringMatching(/^node extension\/installPackages\.mjs && /)]);
 });
+
+test('packages come also where npm leaves out those for development, once, and again when the lockfile has others', async () => {
+  const root = await mkdtemp(join(tmpdir(), 'clone-'));
+  const pull = async (version: string) => {
+    const file = `file:needed-${version}.tgz`;
+    await mkdir(join(root, 'package'), { recursive: true });
+    await writeFile(join(root, 'package', 'package.json'), JSON.stringify({ name: 'needed', version }));
+    await create({ gzip: true, cwd: root, file: join(root, `needed-${version}.tgz`) }, ['package']);
+    const project = { name: 'clone', workspaces: ['room'], devDependencies: { needed: file } };
+    const packages = { '': project, 'node_modules/needed': { version, resolved: file, dev: true }, 'node_modules/room': { resolved: 'room', link: true }, room: { version: '1.0.0' } };
+    await mkdir(join(root, 'room'), { recursive: true });
+    await writeFile(join(root, 'room', 'package.json'), JSON.stringify({ name: 'room', version: '1.0.0' }));
+    await writeFile(join(root, 'package.json'), JSON.stringify(project));
+    await writeFile(join(root, 'package-lock.json'), JSON.stringify({ name: 'clone', lockfileVersion: 3, packages }));
+  };
+  const env = { ...process.env, NODE_ENV: 'production' };
+  const install = () => {
+    const script = `import(${JSON.stringify(pathToFileURL(join(dirname(start), '..', 'installPackages.mjs')).href)}).then(({ installPackages }) => installPackages(process.argv[1]))`;
+    const { status, stderr } = spawnSync(process.execPath, ['-e', script, root], { env, encoding: 'utf8' });
+    expect(status).toBe(0);
+    return stderr.includes('installing the packages');
+  };
+  const installedVersion = async () => (JSON.parse(await readFile(join(root, 'node_modules', 'needed', 'package.json'), 'utf8')) as { version: string }).version;
+  try {
+    await pull('1.0.0');
+    // What such an npm leaves behind: its record of an installation without a package.
+    spawnSync('npm', ['ci', '--no-audit'], { cwd: root, env, shell: process.platform === 'win32' });
+    expect(existsSync(join(root, 'node_modules', '.package-lock.json'))).toBe(true);
+    expect(install()).toBe(true);
+    expect(await installedVersion()).toBe('1.0.0');
+    expect(install()).toBe(false);
+    await pull('2.0.0');
+    expect(install()).toBe(true);
+    expect(await installedVersion()).toBe('2.0.0');
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}, 120_000);
 
 test.each(['abc', '70000', '-1', '3000.5'])('PORT=%s is refused', text => expect(() => portFrom(text)).toThrow(StartError));
 
