@@ -45,12 +45,26 @@ function checkPort(port) {
   });
 }
 
+/** Certificates that are good for a browser of the site, but whose issuer Node.js does not know. */
+const unknownIssuer = /SELF_SIGNED_CERT|UNABLE_TO_GET_ISSUER_CERT|UNABLE_TO_VERIFY_LEAF_SIGNATURE/;
+
+/** Why the way to the PACS is closed, in the words of proxy.mjs. */
+async function unreachable(response) {
+  const { error = 'it cannot be reached' } = (await response.json().catch(() => null)) ?? {};
+  return unknownIssuer.test(error) ? `${error}; name the file of the certificate's issuer: NODE_EXTRA_CA_CERTS=issuer.pem PACS=… npm start` : error;
+}
+
 /** What a person should know of a PACS before the first study: null when its study query answers. */
 export async function describePacs(siteUrl, timeoutMs = 10_000) {
   try {
-    const { ok, status } = await fetch(`${siteUrl}/dicomweb/studies?limit=1`, { headers: { accept: 'application/dicom+json' }, signal: AbortSignal.timeout(timeoutMs) });
+    // Not followed: the browser, which gets the same answer, may not leave the site.
+    const response = await fetch(`${siteUrl}/dicomweb/studies?limit=1`, { headers: { accept: 'application/dicom+json' }, redirect: 'manual', signal: AbortSignal.timeout(timeoutMs) });
+    const { ok, status } = response;
     if (ok) return null;
-    const cause = { 401: 'it wants a user and a password: PACS=https://user:password@…', 403: 'this user may not query it', 404: 'is this its DICOMweb root?', 502: 'it cannot be reached' }[status];
+    const target = response.headers.get('location')?.replace(/\?.*$/, '');
+    const cause = target
+      ? `it sends on to ${target}, where the viewer may not follow: start with the DICOMweb root there, PACS=…`
+      : { 401: 'it wants a user and a password: PACS=https://user:password@…', 403: 'this user may not query it', 404: 'is this its DICOMweb root?', 502: status === 502 && (await unreachable(response)) }[status];
     return `The PACS does not list studies (${status}${cause ? `, ${cause}` : ''}). The study list stays empty until it does.`;
   } catch {
     return `The PACS has not answered for ${timeoutMs / 1000} s. The study list stays empty until it does.`;

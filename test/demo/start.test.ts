@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
+import https from 'node:https';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +15,9 @@ import { describePacs, explain, portFrom } from '../../extension/demo/start.mjs'
 import { StartError, checkNode, installPackages } from '../../extension/installPackages.mjs';
 
 const start = join(dirname(__filename), '..', '..', 'extension', 'demo', 'start.mjs');
+
+// npm alone takes seconds on a busy machine.
+jest.setTimeout(120_000);
 
 /** In a process of its own: what npm is given of the environment is Node's, not jest's copy. */
 const fetchScript = `import(${JSON.stringify(pathToFileURL(join(dirname(start), 'fetchViewer.mjs')).href)})
@@ -75,7 +79,7 @@ test('packages come also where npm leaves out those for development, once, and a
   } finally {
     await rm(root, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 test.each(['abc', '70000', '-1', '3000.5'])('PORT=%s is refused', text => expect(() => portFrom(text)).toThrow(StartError));
 
@@ -132,7 +136,7 @@ test('without a way to the npm registry the viewer cannot be fetched, and that i
   } finally {
     await rm(cacheDir, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 // Its script stands in for npm behind the shell of Windows, where the arguments are one line that is split at its spaces.
 (process.platform === 'win32' ? test.skip : test)('the viewer is fetched into a folder with a space in its name, as on Windows', async () => {
@@ -201,7 +205,7 @@ describe('the site', () => {
     [401, /401, it wants a user and a password/],
     [404, /404, is this its DICOMweb root/],
     [500, /does not list studies \(500\)/],
-    ['closed', /502, it cannot be reached/],
+    ['closed', /502, the PACS cannot be reached: ECONNREFUSED\)/],
     ['silent', /has not answered for 0.5 s/],
   ])('a PACS that says %s at the start is told of in words', async (answer, words) => {
     const archive = http.createServer((_request, response) => {
@@ -218,6 +222,37 @@ describe('the site', () => {
     } finally {
       await close();
       archive.closeAllConnections();
+      archive.close();
+    }
+  });
+
+  test('a PACS that sends on elsewhere is told of with the place: the browser may not follow, though Node.js could', async () => {
+    const elsewhere = http.createServer((_request, response) => response.writeHead(200).end());
+    await new Promise<void>(resolve => elsewhere.listen(0, '127.0.0.1', resolve));
+    const root = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/dicom-web`;
+    const archive = http.createServer((_request, response) => response.writeHead(301, { Location: `${root}/studies?limit=1` }).end());
+    await new Promise<void>(resolve => archive.listen(0, '127.0.0.1', resolve));
+    const { url, close } = await serve({ pacs: `http://127.0.0.1:${(archive.address() as AddressInfo).port}/dicom-web` });
+    try {
+      expect(await describePacs(url)).toContain(`(301, it sends on to ${root}/studies, where`);
+    } finally {
+      await close();
+      for (const server of [archive, elsewhere]) {
+        server.closeAllConnections();
+        server.close();
+      }
+    }
+  });
+
+  test('a PACS whose certificate Node.js does not trust is told of with the remedy', async () => {
+    const pem = await readFile(join(dirname(__filename), '..', 'fixtures', 'self-signed.pem'));
+    const archive = https.createServer({ key: pem, cert: pem }, (_request, response) => response.writeHead(200).end());
+    await new Promise<void>(resolve => archive.listen(0, '127.0.0.1', resolve));
+    const { url, close } = await serve({ pacs: `https://127.0.0.1:${(archive.address() as AddressInfo).port}/dicom-web` });
+    try {
+      expect(await describePacs(url)).toMatch(/502, the PACS cannot be reached: DEPTH_ZERO_SELF_SIGNED_CERT; .*NODE_EXTRA_CA_CERTS=/);
+    } finally {
+      await close();
       archive.close();
     }
   });
