@@ -146,7 +146,7 @@ export async function startServer({
     }
     // A page elsewhere that points its own name at this machine must not reach the store.
     if (!/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(request.headers.host ?? '')) {
-      return plainAnswer(response, 403, 'This server answers on this machine alone: use localhost.\n');
+      return plainAnswer(response, 403, 'This server answers on this machine alone: use 127.0.0.1.\n');
     }
     let path;
     try {
@@ -189,7 +189,8 @@ export async function startServer({
   });
   const { port: taken } = server.address();
   return {
-    url: `http://localhost:${taken}`,
+    // By the address it listens on: localhost may also be ::1, where another program can answer on the same port.
+    url: `http://127.0.0.1:${taken}`,
     port: taken,
     store,
     close: () =>

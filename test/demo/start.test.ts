@@ -184,6 +184,21 @@ describe('the site', () => {
     }
   });
 
+  test('its address leads to it also where another program has the same port of ::1', async () => {
+    const { url, port, close } = await serve({});
+    const other = http.createServer((_request, response) => response.end('another program'));
+    const hasIpv6 = await new Promise(resolve => other.once('error', () => resolve(false)).listen(port, '::1', () => resolve(true)));
+    if (!hasIpv6) console.warn('SKIPPED: no ::1 on this machine, so no other program could answer there');
+    try {
+      expect(await (await fetch(url)).text()).toContain('id="root"');
+      if (hasIpv6) expect(await (await fetch(`http://[::1]:${port}`)).text()).toBe('another program');
+      expect(new URL(url).hostname).toBe('127.0.0.1');
+    } finally {
+      await close();
+      other.close();
+    }
+  });
+
   test('without isolation the two headers are absent', async () => {
     const { url, close } = await serve({ isolation: false });
     try {
