@@ -93,7 +93,7 @@ export class ChromosomeCountService {
     this.signing = new CellSigning(context, openCase, this.navigation, this.reader);
     this.work = new UnsavedWork(context, openCase, () => this.#countByItself());
     this.#thumbnails = new CellThumbnails(context);
-    this.reports = new ReportSaving(context, openCase, this.reader, studyInstanceUID => this.work.remove(studyInstanceUID));
+    this.reports = new ReportSaving(context, openCase, this.reader, saved => this.work.saved(saved));
     this.#opening = new StudyOpening(context, openCase, {
       onCells: () => {
         this.#imageShown(context.viewer!.tracking.currentImageId());
@@ -165,6 +165,7 @@ export class ChromosomeCountService {
     tools.addTool(Tool);
     this.boxes.equipToolGroup();
     core.eventTarget.addEventListener(tools.Enums.Events.TOOL_ACTIVATED, this.boxes.toolActivated);
+    // Stays when the study is left: the page may hold work of it.
     window.addEventListener('beforeunload', this.work.askBeforeLeaving);
     window.addEventListener('click', this.work.askBeforeStudyList, true);
     this.detector.start(context.store.state.settings.provider);
@@ -182,13 +183,13 @@ export class ChromosomeCountService {
     for (const subscription of subscriptions) subscription.unsubscribe();
     tracking.dispose();
     layer.dispose();
-    window.removeEventListener('beforeunload', this.work.askBeforeLeaving);
     window.removeEventListener('click', this.work.askBeforeStudyList, true);
     this.detector.stop();
     this.#context.viewer = null;
     images.set([]);
     this.#openCase.forget();
     this.navigation.forget();
+    this.reader.forget();
     this.#opening.forget();
     store.set(INITIAL);
   }
@@ -227,6 +228,11 @@ export class ChromosomeCountService {
 
   redo(): void {
     this.#openCase.redo();
+  }
+
+  /** Another of the study's stored reports takes the place of the one that is open; unsaved work stays. */
+  openReport(sopInstanceUID: string): Promise<void> {
+    return this.#opening.openOther(sopInstanceUID);
   }
 
   restoreWork(): void {

@@ -23,6 +23,12 @@ export class ReaderIdentity {
     return new Promise(resolve => (this.#answer = resolve));
   }
 
+  /** The study is left: what waits to be signed is not meant for the next one. */
+  forget(): void {
+    this.#answer?.(false);
+    this.#answer = null;
+  }
+
   /** The name as typed; without one the question ends unanswered. What was done before it is signed by it. */
   answer(typed: string): void {
     const { store } = this.#context;

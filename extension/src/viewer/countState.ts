@@ -4,8 +4,8 @@ import type { SuppressionMethod } from '../detection/types.ts';
 import type { DetectorInfo } from '../inference/protocol.ts';
 import type { EditMode } from './chromosomeTool.ts';
 import type { CountSettings } from './countSettings.ts';
+import type { StoredWork } from './keptWork.ts';
 import type { OpenedReport } from './storedReports.ts';
-import type { StoredWork } from './workStore.ts';
 
 export interface DetectorState {
   readonly phase: 'loading' | 'ready' | 'failed';

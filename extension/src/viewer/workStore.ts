@@ -2,23 +2,22 @@
  * Unsaved work of a study, kept in the browser (IndexedDB) under the study's UID: the case as JSON, never a pixel.
  * Blocked or full storage costs the safety net, not the session: the caller is told and goes on.
  */
-import { createStore, del, get, set, type UseStore } from 'idb-keyval';
+import { createStore, get, promisifyRequest, set, type UseStore } from 'idb-keyval';
 import { correctionRecords, mergeCorrectionRecords } from '../casework/index.ts';
 import type { CaseState, CorrectionRecord } from '../casework/types.ts';
+import type { StoredWork } from './keptWork.ts';
 
-export interface StoredWork {
-  readonly version: 1;
-  readonly caseState: CaseState;
-  /** ISO 8601 */
-  readonly storedAt: string;
-}
+type Kept = StoredWork | null;
 
 export interface WorkStore {
   /** Null when there is nothing, or nothing that this version can read. */
-  load(studyInstanceUID: string): Promise<StoredWork | null>;
-  store(caseState: CaseState): Promise<void>;
-  remove(studyInstanceUID: string): Promise<void>;
+  load(studyInstanceUID: string): Promise<Kept>;
+  /** What is kept becomes what `change` makes of it, and nothing comes between; null: nothing is kept. */
+  change(studyInstanceUID: string, change: (kept: Kept) => Kept): Promise<void>;
 }
+
+const readable = (stored: StoredWork | undefined, studyInstanceUID: string): Kept =>
+  stored?.version === 1 && stored.caseState?.studyInstanceUID === studyInstanceUID ? stored : null;
 
 export function createWorkStore(): WorkStore {
   let opened: UseStore | null = null;
@@ -26,15 +25,15 @@ export function createWorkStore(): WorkStore {
   const database = (): UseStore => (opened ??= createStore('chromosome-count', 'unsaved-work'));
   return {
     async load(studyInstanceUID) {
-      const stored = (await get(studyInstanceUID, database())) as StoredWork | undefined;
-      return stored?.version === 1 && stored.caseState?.studyInstanceUID === studyInstanceUID ? stored : null;
+      return readable(await get(studyInstanceUID, database()), studyInstanceUID);
     },
-    async store(caseState) {
-      const work: StoredWork = { version: 1, caseState, storedAt: new Date().toISOString() };
-      await set(caseState.studyInstanceUID, work, database());
-    },
-    async remove(studyInstanceUID) {
-      await del(studyInstanceUID, database());
+    async change(studyInstanceUID, change) {
+      await database()('readwrite', async store => {
+        const changed = change(readable((await promisifyRequest(store.get(studyInstanceUID))) as StoredWork | undefined, studyInstanceUID));
+        if (changed) store.put(changed, studyInstanceUID);
+        else store.delete(studyInstanceUID);
+        await promisifyRequest(store.transaction);
+      });
     },
   };
 }
