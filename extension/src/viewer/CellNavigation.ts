@@ -1,7 +1,7 @@
 /** Which cell is shown, and the ways to another one, in the order in which the reader goes through the cells. */
 import { adjacentCell, orderedCellIds, type CellFilter } from '../casework/index.ts';
 import type { OpenCase } from './OpenCase.ts';
-import type { ServiceContext } from './serviceContext.ts';
+import { messageOf, type ServiceContext } from './serviceContext.ts';
 
 const SHOW_ATTEMPTS = 3;
 const SHOW_RETRY_MS = 3000;
@@ -39,6 +39,14 @@ export class CellNavigation {
     this.#onShown();
   }
 
+  /** Whether the cell that is shown can be seen: its image may still be on its way. */
+  isShownInSight(): boolean {
+    const { viewer, images, store } = this.#context;
+    const { shownCellId } = store.state;
+    const image = shownCellId ? images.of(shownCellId) : undefined;
+    return image !== undefined && viewer?.tracking.displayedImageId() === image.imageId;
+  }
+
   async showCell(cellId: string): Promise<void> {
     const { viewer, images } = this.#context;
     const image = images.of(cellId);
@@ -48,7 +56,13 @@ export class CellNavigation {
     this.#setShown(cellId);
     // The host drops a change of series that comes while it still makes the last one: ask again until it is there.
     for (let attempt = 0; attempt < SHOW_ATTEMPTS; attempt++) {
-      await viewer.tracking.show(image);
+      try {
+        await viewer.tracking.show(image);
+      } catch (error) {
+        if (this.#context.viewer !== viewer || this.#wantedCellId !== cellId) return;
+        this.#context.notify('warning', `Cell ${this.#openCase.cell(cellId).cellNumber} cannot be shown`, messageOf(error));
+        break;
+      }
       await new Promise(resolve => setTimeout(resolve, SHOW_RETRY_MS));
       if (this.#context.viewer !== viewer || this.#wantedCellId !== cellId) return;
       if (viewer.tracking.currentImageId() === image.imageId) break;

@@ -1,13 +1,10 @@
 /** A person puts a name to a cell: accept, check, exclude; and the second reading of the case. */
-import { applyAction } from '../casework/index.ts';
+import { applyAction, isToBeChecked } from '../casework/index.ts';
 import type { Cell, ExclusionReason, Person, SecondReadMode } from '../casework/types.ts';
 import type { CellNavigation } from './CellNavigation.ts';
 import type { OpenCase } from './OpenCase.ts';
 import type { ReaderIdentity } from './ReaderIdentity.ts';
 import { messageOf, now, type ServiceContext } from './serviceContext.ts';
-
-/** Reviewed, and the checker has not finished it. */
-const isToBeChecked = (cell: Cell): boolean => cell.state === 'reviewed' && cell.secondRead?.finishedAt === undefined;
 
 export class CellSigning {
   readonly #context: ServiceContext;
@@ -22,14 +19,22 @@ export class CellSigning {
     this.#reader = reader;
   }
 
+  /** Nobody signs what was not to be seen; on a slow line the list is ahead of the picture. */
+  #maySign(cellId: string): boolean {
+    const isInSight = this.#navigation.isShownInSight();
+    if (!isInSight) this.#context.notify('info', 'Not signed', `The image of cell ${this.#openCase.cell(cellId).cellNumber} is not on the screen yet.`);
+    return isInSight;
+  }
+
   /** The reader or the checker signs the shown cell and goes on to the next open one. */
   async acceptShown(): Promise<void> {
     const { shownCellId } = this.#context.store.state;
-    if (!shownCellId || !this.#openCase.state) return;
+    const { state } = this.#openCase;
+    if (!shownCellId || !state) return;
     const isChecking = this.#openCase.person().role === 'checker';
-    const isOpen = (cell: Cell) => (isChecking ? isToBeChecked(cell) : cell.state === 'counted');
+    const isOpen = (cell: Cell) => (isChecking ? isToBeChecked(state, cell) : cell.state === 'counted');
     if (isOpen(this.#openCase.cell(shownCellId))) {
-      if (!(await this.#reader.named())) return;
+      if (!this.#maySign(shownCellId) || !(await this.#reader.named())) return;
       const done = this.#openCase.act({ type: isChecking ? 'checkCell' : 'acceptCell', cellId: shownCellId });
       if (!done) return;
       this.#context.announce(`${this.#openCase.countSentence(shownCellId)} Accepted.`);
@@ -40,7 +45,7 @@ export class CellSigning {
   /** The checker signs the shown cell by a count without boxes. */
   checkShown(typedCount: number): void {
     const { shownCellId } = this.#context.store.state;
-    if (!shownCellId || !this.#openCase.act({ type: 'checkCell', cellId: shownCellId, typedCount })) return;
+    if (!shownCellId || !this.#maySign(shownCellId) || !this.#openCase.act({ type: 'checkCell', cellId: shownCellId, typedCount })) return;
     this.#context.announce(`Cell ${this.#openCase.cell(shownCellId).cellNumber} checked with ${typedCount}.`);
     this.#navigation.showNextOpen('unchecked');
   }
@@ -69,9 +74,10 @@ export class CellSigning {
     if (!state) return;
     try {
       const by: Person = { name: checkerName, role: 'checker' };
-      this.#openCase.set(applyAction(state, { type: 'startSecondRead', mode, by, at: now() }), 'Second reading started.');
+      const started = applyAction(state, { type: 'startSecondRead', mode, by, at: now() });
+      this.#openCase.set(started, 'Second reading started.');
       const { shownCellId } = this.#context.store.state;
-      if (!shownCellId || !isToBeChecked(this.#openCase.cell(shownCellId))) this.#navigation.showNextOpen('unchecked');
+      if (!shownCellId || !isToBeChecked(started, this.#openCase.cell(shownCellId))) this.#navigation.showNextOpen('unchecked');
     } catch (error) {
       this.#context.notify('warning', 'Not done', messageOf(error));
     }

@@ -5,7 +5,10 @@ import { watchClicks } from './imageClicks.ts';
 import type { StudyCell } from './studyCells.ts';
 
 export interface ViewportTracking {
+  /** The image that the viewport is set to; it may still be on its way. */
   currentImageId(): string | null;
+  /** The image that is to be seen. */
+  displayedImageId(): string | null;
   /** Shows the cell's image; resolves when the host has been told, not when it is drawn. */
   show(cell: StudyCell): Promise<void>;
   /** Moves the shown image so far that the point lies in sight; image px. */
@@ -57,6 +60,8 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
   };
 
   const currentImageId = (): string | null => activeViewport()?.getCurrentImageId() ?? null;
+
+  const displayedImageId = (): string | null => activeViewport()?.getCornerstoneImage?.()?.imageId ?? null;
 
   const check = () => {
     const imageId = currentImageId();
@@ -166,6 +171,7 @@ export function trackViewports({ core, tools, servicesManager, commandsManager, 
 
   return {
     currentImageId,
+    displayedImageId,
     show,
     reveal,
     isPressed: clicks.isPressed,
