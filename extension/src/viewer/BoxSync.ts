@@ -36,11 +36,15 @@ export class BoxSync {
   }
 
   #removedInHost(ids: readonly string[]): void {
-    for (const chromosomeId of ids) {
-      const cellId = this.#openCase.cellOfChromosome(chromosomeId);
-      if (!cellId) continue;
-      this.#openCase.act({ type: 'removeChromosome', cellId, chromosomeId });
-      this.#openCase.announceCount(cellId);
+    const byCell = new Map<string, string[]>();
+    for (const id of ids) {
+      const cellId = this.#openCase.cellOfChromosome(id);
+      if (cellId) byCell.set(cellId, [...(byCell.get(cellId) ?? []), id]);
+    }
+    for (const [cellId, [chromosomeId, ...moreIds]] of byCell) {
+      // Where the case refuses, the host gets its boxes back.
+      if (this.#openCase.act({ type: 'removeChromosome', cellId, chromosomeId, moreIds })) this.#openCase.announceCount(cellId);
+      else this.show([this.#openCase.cell(cellId)]);
     }
   }
 }
