@@ -28,6 +28,8 @@ export class CellDetector {
   readonly #context: ServiceContext;
   #client: DetectorClient | null = null;
   readonly #detections = new Map<string, DetectorRun>();
+  /** Method and threshold were set to those of the model in this visit. */
+  #hasOperatingPoint = false;
 
   constructor(context: ServiceContext) {
     this.#context = context;
@@ -54,6 +56,9 @@ export class CellDetector {
     client.ready().then(
       () => {
         if (this.#client !== client) return;
+        // Started again, it goes on where the reader has set it.
+        if (this.#hasOperatingPoint) return;
+        this.#hasOperatingPoint = true;
         const method = client.manifest!.suppression.default;
         store.set({ method, scoreThreshold: client.manifest!.thresholds[method] });
       },
@@ -65,6 +70,7 @@ export class CellDetector {
   stop(): void {
     this.#client?.dispose();
     this.#client = null;
+    this.#hasOperatingPoint = false;
     this.#detections.clear();
   }
 

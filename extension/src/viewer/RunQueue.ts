@@ -104,7 +104,7 @@ export class RunQueue {
     store.set({ run: { cellIds, numDone: 0, currentCellId: cellIds[0], startedAtMs, etaMs: null }, announcement: `Counting ${cellIds.length} cells.` });
     const reads = new ReadAhead(cellIds, READS_AT_ONCE, cellId => this.#read(cellId, signal));
     let numDone = 0;
-    let numCounted = 0;
+    const countedIds: string[] = [];
     let failure: string | null = null;
     for (let read = await reads.next(); read; read = await reads.next()) {
       if (this.#context.viewer !== viewer) return;
@@ -119,7 +119,7 @@ export class RunQueue {
         this.#record([[cellId, detection]], { by, step });
         if (!store.state.thumbnails.has(cellId)) store.set({ thumbnails: new Map(store.state.thumbnails).set(cellId, drawThumbnail(pixels)) });
         this.#setError(cellId, null);
-        numCounted++;
+        countedIds.push(cellId);
       } catch (error) {
         if (this.#context.viewer !== viewer) return;
         if (signal.aborted) break;
@@ -134,7 +134,7 @@ export class RunQueue {
       store.set({ run: { ...store.state.run!, numDone, etaMs } });
     }
     this.#abort = null;
-    const told = numCounted === 1 ? this.#openCase.countSentence(cellIds[0]) : `${numCounted} of ${cellIds.length} cells counted.`;
+    const told = countedIds.length === 1 ? this.#openCase.countSentence(countedIds[0]) : `${countedIds.length} of ${cellIds.length} cells counted.`;
     const ending = failure ? `Counting stopped: ${failure}. ` : signal.aborted ? 'Cancelled. ' : '';
     store.set({ run: null, announcement: ending + told });
     if (signal.aborted || failure) {
