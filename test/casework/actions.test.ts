@@ -291,6 +291,20 @@ describe("the reader's count by eye", () => {
     expect(first(corrected)).toMatchObject({ state: 'reviewed', readerCount: 7, typedCount: 7 });
     expect(first(act(state, reader, typed(null), { type: 'acceptCell', cellId }))).toMatchObject({ readerCount: 6 });
   });
+
+  test('takes the signature off where it contradicts it, as one step to undo', () => {
+    const reviewed = reviewedCase([6]);
+    const recounted = act(reviewed, reader, typed(7));
+    expect(first(recounted)).toMatchObject({ state: 'counted', typedCount: 7 });
+    expect(first(recounted)).not.toHaveProperty('readerCount');
+    expect(riskFlags(recounted, cellId).map(({ kind }) => kind)).toContain('typedCount');
+    expect(first(undo(recounted, { by: reader, at }))).toEqual(first(reviewed));
+    expect(first(act(reviewed, reader, typed(6), typed(null))).state).toBe('reviewed');
+    const checked = act(reviewed, checker, { type: 'startSecondRead', mode: 'open' }, { type: 'checkCell', cellId }, { type: 'endSecondRead' });
+    const doubted = first(act(checked, reader, typed(5)));
+    expect(doubted.state).toBe('counted');
+    expect(doubted).not.toHaveProperty('checkedBy');
+  });
 });
 
 describe('what is refused, with its code and without a trace', () => {

@@ -1,4 +1,4 @@
-import { agreementFigures, applyAction, countsOf, isReadBlind, numSecondRead, summariseCase, undo, visibleChromosomes, visibleCount, visibleCounts, type CaseState } from '../../extension/src/casework/index.ts';
+import { adjacentCell, agreementFigures, applyAction, countsOf, isReadBlind, mayCheck, numSecondRead, summariseCase, undo, visibleChromosomes, visibleCount, visibleCounts, type CaseState } from '../../extension/src/casework/index.ts';
 import { act, at, boxAt, checker, deepFreeze, places, reader, reviewedCase, type Unsigned } from './sampleCase.ts';
 
 const start = (state: CaseState, mode: 'blind' | 'open') => act(state, checker, { type: 'startSecondRead', mode });
@@ -36,6 +36,27 @@ describe('the count that each one sees', () => {
   });
 });
 
+describe('who may check', () => {
+  const second = { name: 'Sydney Second', role: 'reader' as const };
+
+  test('whoever did not review every cell: each cell is checked, and decided on, by another than its reviewer', () => {
+    const reviewed = reviewedCase([6, 5]);
+    expect([mayCheck(reviewed, reader.name), mayCheck(reviewed, second.name)]).toEqual([false, true]);
+    const shared = act(reviewed, second, { type: 'removeChromosome', cellId: 'cell2', chromosomeId: 'c2.0' }, { type: 'acceptCell', cellId: 'cell2' });
+    expect([mayCheck(shared, reader.name), mayCheck(shared, second.name)]).toEqual([true, true]);
+    const differing = act(start(shared, 'blind'), checker, check('cell1', 7), { type: 'endSecondRead' });
+    const self = { ...reader, role: 'checker' as const };
+    const own = applyAction(differing, { type: 'startSecondRead', mode: 'open', by: self, at: '2026-02-03T04:05:06.000Z' });
+    expect(act(own, self, check('cell2')).cells[1]).toMatchObject({ state: 'checked', checkedBy: self });
+    expect(() => act(own, self, { type: 'resolveCell', cellId: 'cell1', take: 'reader' })).toThrow('a second person has to check it');
+  });
+
+  test('one person alone where the preset allows it', () => {
+    const reviewed = reviewedCase([6]);
+    expect(mayCheck({ ...reviewed, preset: { ...reviewed.preset, requireSecondPerson: false } }, reader.name)).toBe(true);
+  });
+});
+
 describe('an open second reading', () => {
   test('one action checks a cell that is right', () => {
     const state = act(start(reviewedCase([6]), 'open'), checker, check('cell1'));
@@ -53,6 +74,13 @@ describe('an open second reading', () => {
     expect(checked.cells[0]).toMatchObject({ state: 'checked', readerCount: 6, checkerCount: 5, secondRead: { outcome: 'checkerTaken' } });
     expect(summariseCase(checked).distributionText).toBe('5[1]');
     expect(agreementFigures(checked).differences).toMatchObject([{ cellNumber: 1, readerCount: 6, checkerCount: 5, onlyReader: [{ id: 'c1.0' }], onlyChecker: [] }]);
+  });
+
+  test('corrected boxes whose number is typed as well are the answer, and can be taken', () => {
+    const edited = act(start(reviewedCase([6]), 'open'), checker, { type: 'removeChromosome', cellId: 'cell1', chromosomeId: 'c1.0' });
+    expect(act(edited, checker, check('cell1', 5)).cells[0]).toMatchObject({ state: 'checked', checkerCount: 5, secondRead: { outcome: 'checkerTaken' } });
+    const other = act(edited, checker, check('cell1', 4));
+    expect(other.cells[0]).toMatchObject({ state: 'reviewed', checkerCount: 4, secondRead: { outcome: 'differs', typedCount: 4 } });
   });
 
   test('a change of mind puts the reader\'s boxes back until the cell is checked again', () => {
@@ -113,6 +141,31 @@ describe('a blind second reading', () => {
     const state = act(blind, checker, check('cell1', 46), check('cell2', 45));
     expect(state.cells.map(({ state: status, checkerCount }) => [status, checkerCount])).toEqual([['checked', 46], ['reviewed', 45]]);
     expect(() => act(state, checker, { type: 'resolveCell', cellId: 'cell2', take: 'checker' })).toThrow('typed a count');
+  });
+
+  test('a typed count lasts until the checker draws, and outlasts the reader’s corrections', () => {
+    const typed = act(start(reviewedCase([3]), 'blind'), checker, check('cell1', 2));
+    const drawing = act(typed, checker, ...drawn('cell1', [1]));
+    expect([visibleCount(drawing, 'cell1', 'checker'), visibleCounts(drawing, 'cell1', 'checker').checker]).toEqual([1, 1]);
+    expect(visibleCount(undo(drawing, { by: checker, at }), 'cell1', 'checker')).toBe(2);
+    const corrected = act(typed, checker, { type: 'endSecondRead' });
+    const edited = act(corrected, reader, { type: 'removeChromosome', cellId: 'cell1', chromosomeId: 'c1.0' });
+    expect(visibleCounts(edited, 'cell1', 'reader')).toEqual({ ai: 3, reader: 2, checker: 2 });
+  });
+
+  test('a later one tells nothing of what the one before found, and reads its undecided cells anew', () => {
+    const before = act(start(reviewedCase([3, 3]), 'blind'), checker, check('cell1', 2), ...drawn('cell2', places(3)), check('cell2'), { type: 'endSecondRead' });
+    expect(agreementFigures(before).differences).toMatchObject([{ cellNumber: 1, checkerCount: 2 }]);
+    const third = { name: 'Third', role: 'checker' as const };
+    const again = (mode: 'blind' | 'open') => applyAction(before, { type: 'startSecondRead', mode, by: third, at: '2026-02-03T04:05:06.000Z' });
+    const blind = again('blind');
+    expect(['cell1', 'cell2'].map(id => visibleCounts(blind, id, 'checker'))).toEqual(Array(2).fill({ ai: null, reader: null, checker: null }));
+    expect(agreementFigures(blind)).toMatchObject({ cells: 0, differences: [] });
+    expect([blind, again('open')].map(state => adjacentCell(state, null, { filter: 'unchecked' }))).toEqual(['cell1', null]);
+    expect(visibleCounts(again('open'), 'cell1', 'checker')).toEqual({ ai: 3, reader: 3, checker: 2 });
+    const read = act(blind, third, check('cell1', 3));
+    expect(read.cells[0]).toMatchObject({ state: 'checked', checkedBy: third, secondRead: { outcome: 'agreed' } });
+    expect(visibleCounts(read, 'cell1', 'checker')).toEqual({ ai: 3, reader: 3, checker: 3 });
   });
 
   test('a new second reading begins without the boxes of the one before', () => {

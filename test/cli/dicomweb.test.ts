@@ -60,6 +60,19 @@ describe('a study', () => {
     });
   });
 
+  test('counts no picture of a cell that was stored from the viewer', async () => {
+    const secondaryCapture = (sop: string, manufacturer: string) => ({ ...instance(sop, 1, '1.2.840.10008.5.1.4.1.1.7', 'OT'), '00080070': { vr: 'LO', Value: [manufacturer] } });
+    let asked = '';
+    const url = await serve((request, response) => {
+      asked = request.url!;
+      json(response, [secondaryCapture('1.2.3', 'Chromosome count'), secondaryCapture('1.2.4', 'A camera')]);
+    });
+    const { items, notes } = await list(`${url}/studies/1.2.7`);
+    expect(items.map(({ key }) => key)).toEqual(['1.2.7/1.2.9/1.2.4']);
+    expect(notes).toEqual([expect.stringMatching(/1 instances without an image/)]);
+    expect(asked).toContain('includefield=00080070');
+  });
+
   test('of many pages is read to its end; a server without paging is asked no third time', async () => {
     const all = Array.from({ length: 2500 }, (_, i) => instance(`1.2.${i}`, i));
     let numRequests = 0;

@@ -221,6 +221,7 @@ describe('broken inputs say what they are', () => {
     ['encrypted-looking', () => Uint8Array.from({ length: 4096 }, (_, i) => (i * 167 + (i >> 3) * 59) & 255), 'unrecognised', /encrypted/],
     ['a text', () => Buffer.from('patient,count\n'), 'unrecognised', /not a DICOM/],
     ['a report', () => dicomFile(gray, [], { sopClassUid: '1.2.840.10008.5.1.4.1.1.88.34', attributes: { Modality: 'SR' } }), 'notAnImage', /modality SR/],
+    ['a picture stored from the viewer', () => dicomFile(gray, [values], { sopClassUid: '1.2.840.10008.5.1.4.1.1.7', attributes: { Modality: 'OT', Manufacturer: 'Chromosome count' } }), 'notAnImage', /no cell of its own/],
     ['a whole slide image', () => dicomFile(gray, [values], { sopClassUid: '1.2.840.10008.5.1.4.1.1.77.1.6' }), 'notAnImage', /whole slide/],
     ['1-bit', () => dicomFile(gray, [new Uint8Array(300)], { attributes: { BitsAllocated: 1, BitsStored: 1, HighBit: 0 } }), 'notAnImage', /1-bit/],
     ['fewer pixels than declared', () => dicomFile(gray, [values.subarray(0, 900)]), 'truncated', /900 bytes/],

@@ -122,6 +122,13 @@ describeWithOrthanc('OnStableStudy', () => {
     expect(first['00100020']!.Value).toEqual(['HOOK']);
     expect(evidenceOf(first)).toBe(2);
 
+    // Nor is a picture of a cell that a reader stores from the viewer.
+    await post(dicomFile({ width, height }, [field(90)], {
+      sopClassUid: '1.2.840.10008.5.1.4.1.1.7',
+      attributes: { StudyInstanceUID: study, SeriesInstanceUID: '2.25.4713', Modality: 'OT', Manufacturer: 'Chromosome count', PatientID: 'HOOK', StudyDate: '20260101', StudyTime: '080000' },
+    }));
+    await untilEvents('a stable study after the picture', (all) => all.includes('stored OT') && all.lastIndexOf('stable') > all.indexOf('stored OT'));
+
     await post(image(3));
     await reported(2);
     expect((await reports()).map(evidenceOf).sort()).toEqual([2, 3]);

@@ -1,7 +1,7 @@
 /** Which report of a study opens, with the host's display sets as they are handed over: plain naturalised instances. */
 import { asPredecessor, encodeReport, reportDocument, writeReport, type Dataset } from '../../extension/src/report/index.ts';
 import type { HostParams } from '../../extension/src/viewer/hostTypes.ts';
-import { openStoredReport, withOthers } from '../../extension/src/viewer/storedReports.ts';
+import { openReport, openStoredReport, withOthers } from '../../extension/src/viewer/storedReports.ts';
 import { decodeWithDcmjs } from '../report/dicomCodec.ts';
 import { CONTEXT, reportCase, STUDY_UID } from '../report/reportCase.ts';
 
@@ -10,6 +10,10 @@ const at = (minute: number) => new Date(2026, 10, 23, 14, minute);
 
 const stored = async (minute: number, predecessor?: Dataset): Promise<Dataset> =>
   decodeWithDcmjs(await encodeReport(await writeReport(state, { ...CONTEXT, now: at(minute), ...(predecessor ? { predecessor: asPredecessor(reportDocument(predecessor)) } : {}) })));
+
+/** As the hook of the archive leaves it: counted by a program, signed by nobody, not linked to any report. */
+const unattended = async (minute: number): Promise<Dataset> =>
+  decodeWithDcmjs(await encodeReport(await writeReport(reportCase({ numCells: 3, progress: 'ai' }), { ...CONTEXT, observer: undefined, now: at(minute) })));
 
 /** As another program would have written it: the boxes, and nothing of ours. */
 async function foreign(minute: number): Promise<Dataset> {
@@ -41,6 +45,18 @@ test('the newest count opens, the older ones are listed', async () => {
   expect(report).toMatchObject({ origin: 'chromosome-count', document: { sopInstanceUID: second.SOPInstanceUID, seriesNumber: 9901 }, warnings: [], date: '2026-11-23 14:02' });
   expect(report.state).toEqual(state);
   expect(report.others.map(({ sopInstanceUID }) => sopInstanceUID)).toEqual([first.SOPInstanceUID]);
+});
+
+test('a newer count that nobody has signed does not hide the one of a person, is listed, and can be opened itself', async () => {
+  const own = await stored(1);
+  const newer = await unattended(3);
+  const report = (await opened(await unattended(2), newer, own))!;
+  expect(report).toMatchObject({ state, warnings: [], document: { sopInstanceUID: own.SOPInstanceUID } });
+  expect(report.others.map(({ contentTime }) => contentTime.slice(0, 4))).toEqual(['1403', '1402']);
+  const chosen = await openReport(hostWith([newer, own]), newer as never, [newer, own] as never);
+  expect(chosen).toMatchObject({ date: '2026-11-23 14:03', others: [{ sopInstanceUID: own.SOPInstanceUID }] });
+  expect(chosen.state!.cells).toHaveLength(3);
+  expect((await opened(await unattended(2), newer))!.document.sopInstanceUID).toBe(newer.SOPInstanceUID);
 });
 
 test('a newer report of another program does not hide the count', async () => {

@@ -1,7 +1,7 @@
 /** What can happen to a case: one pure function from a case and an action to the next case, logged. */
 import { recordAiRun, decideDifferences } from './aiRun.ts';
 import { cellById, checkSignature, withCell } from './case.ts';
-import { newCell, reopened, unsignedState, withoutSignatures, countOf } from './cell.ts';
+import { countOf, isReviewed, newCell, reopened, unsignedState, withoutSignatures } from './cell.ts';
 import { diffCases } from './changes.ts';
 import { confirmed, editChromosomes, newIdsOf, type BoxAction } from './chromosomeEdits.ts';
 import { CaseworkError } from './errors.ts';
@@ -18,7 +18,7 @@ const ROLES: Readonly<Record<ActionType, readonly Role[]>> = {
   addCells: ['reader', 'checker', 'model'],
   changePreset: ['reader', 'checker'],
   startSecondRead: ['checker'],
-  endSecondRead: ['checker'],
+  endSecondRead: ['checker', 'model'],
   recordAiRun: ['reader', 'model'],
   acceptDifferences: ['reader'],
   rejectDifferences: ['reader'],
@@ -81,7 +81,8 @@ function editBoxes(state: CaseState, cell: Cell, action: BoxAction): Cell {
     const unchecked = uncheckedCell(cell);
     const reading = begunSecondRead(unchecked, secondRead);
     const chromosomes = editChromosomes(reading.chromosomes, action, cell.imageRef);
-    return { ...unchecked, secondRead: { ...reading, chromosomes } };
+    // A number that was typed before is not the count of these boxes.
+    return { ...unchecked, secondRead: withFields(reading, { chromosomes, typedCount: undefined }) };
   }
   return reopened({ ...cell, chromosomes: editChromosomes(cell.chromosomes, action, cell.imageRef) });
 }
@@ -137,7 +138,9 @@ function setTypedCount(cell: Cell, { typedCount }: Extract<Action, { type: 'setT
   if (typedCount !== null && !(Number.isInteger(typedCount) && typedCount >= 0)) {
     throw new CaseworkError('invalidValue', `A count is a whole number of 0 or more, got ${typedCount}.`);
   }
-  return withFields(cell, { typedCount: typedCount ?? undefined });
+  const typed = withFields(cell, { typedCount: typedCount ?? undefined });
+  // Who counts again and finds another number no longer stands by what was signed.
+  return isReviewed(cell) && typedCount !== null && typedCount !== countOf(cell) ? reopened(typed) : typed;
 }
 
 function setCellDetails(state: CaseState, cell: Cell, action: Extract<Action, { type: 'setCellDetails' }>): Cell {
@@ -172,7 +175,7 @@ function nextCell(state: CaseState, cell: Cell, action: CellAction): Cell {
     case 'checkCell':
       return checkCell(state, cell, action);
     case 'resolveCell':
-      return resolveCell(cell, action);
+      return resolveCell(state, cell, action);
     default:
       return editBoxes(state, cell, action);
   }

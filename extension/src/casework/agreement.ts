@@ -1,5 +1,5 @@
 /** What the two readers agree and differ on, cell by cell and box by box. */
-import { compareBoxes } from './secondRead.ts';
+import { compareBoxes, knownReading } from './secondRead.ts';
 import type { AgreementFigures, CaseState, Cell, ReaderDifference, SecondReadOfCell } from './types.ts';
 
 type FinishedReading = SecondReadOfCell & Required<Pick<SecondReadOfCell, 'outcome' | 'readerChromosomes'>>;
@@ -12,8 +12,9 @@ interface Comparison {
   readonly boxes: ReturnType<typeof compareBoxes>;
 }
 
-function comparisonOf(cell: Cell): Comparison | null {
-  const { secondRead, readerCount, checkerCount } = cell;
+function comparisonOf(state: CaseState, cell: Cell): Comparison | null {
+  const { readerCount, checkerCount } = cell;
+  const secondRead = knownReading(state, cell);
   if (!secondRead?.outcome || !secondRead.readerChromosomes || readerCount === undefined || checkerCount === undefined) {
     return null;
   }
@@ -44,9 +45,9 @@ export function cohensKappa(pairs: readonly (readonly [number, number])[]): numb
   return byChance === 1 ? null : (observed - byChance) / (1 - byChance);
 }
 
-/** The agreement of reader and checker over the cells that both have finished. */
+/** The agreement of reader and checker over the cells that both have finished; while a blind reading runs, in it. */
 export function agreementFigures(state: CaseState): AgreementFigures {
-  const compared = state.cells.map(comparisonOf).filter(comparison => comparison !== null);
+  const compared = state.cells.map(cell => comparisonOf(state, cell)).filter(comparison => comparison !== null);
   const pairs = compared.map(({ readerCount, checkerCount }) => [readerCount, checkerCount] as const);
   const total = (of: (comparison: Comparison) => number) => compared.reduce((sum, comparison) => sum + of(comparison), 0);
   const differences: ReaderDifference[] = compared

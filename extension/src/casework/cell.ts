@@ -60,7 +60,7 @@ export function unsignedState(cell: Cell): 'notCounted' | 'counted' {
   return cell.aiRun || cell.chromosomes.length > 0 ? 'counted' : 'notCounted';
 }
 
-/** Takes the signatures off: what was signed is no longer what is there. The checker's own boxes stay. */
+/** Takes the signatures off: what was signed is no longer what is there. The checker's own boxes, or typed count, stay. */
 export function withoutSignatures(cell: Cell): Cell {
   const secondRead =
     cell.secondRead && withFields(cell.secondRead, { finishedAt: undefined, outcome: undefined, readerChromosomes: undefined });

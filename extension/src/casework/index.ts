@@ -21,7 +21,7 @@
  *   `visibleChromosomes(state, cellId, role)` and show `visibleCounts(state, cellId, role)`, never the cell directly.
  *   `checkCell` leads to `checked`, or (blind, typed count) leaves `secondRead.outcome` `differs` for `resolveCell`.
  * - Names: what a reader did before the name was known is signed by `withNamedReader`. `setTypedCount` keeps a count by
- *   eye, which has to agree with the boxes before `acceptCell`.
+ *   eye, which has to agree with the boxes before `acceptCell`; one that differs takes the signature off.
  * - Count: `countOf(cell)`, never stored. Three counts: `countsOf(cell)`.
  * - Everything invalid throws `CaseworkError` with a `code`; the state handed in is unchanged.
  *
@@ -38,7 +38,7 @@ export { withNamedReader } from './namedReader.ts';
 export { countOf, countsOf, isCounted, isLive, isReviewed, liveChromosomes } from './cell.ts';
 export { boxIou, fittingBox, halveBox } from './box.ts';
 export { SAME_CHROMOSOME_IOU } from './aiRun.ts';
-export { isReadBlind, numSecondRead, SAME_BY_HAND_IOU, visibleChromosomes, visibleCount, visibleCounts } from './secondRead.ts';
+export { isReadBlind, isToBeChecked, knownReading, mayCheck, numSecondRead, SAME_BY_HAND_IOU, visibleChromosomes, visibleCount, visibleCounts } from './secondRead.ts';
 export { agreementFigures, cohensKappa } from './agreement.ts';
 export { summariseCase, distributionOf, distributionText, modalNumberOf } from './summary.ts';
 export { excludedMosaicism } from './mosaicism.ts';

@@ -1,6 +1,7 @@
 /** The way through the cells by keyboard: pure functions from where the reader is to where a key leads. */
 import { isReviewed } from './cell.ts';
 import { isFlagged, riskFlags, riskScore } from './riskFlags.ts';
+import { isToBeChecked } from './secondRead.ts';
 import type { CaseState, Cell, FlagThresholds } from './types.ts';
 
 /**
@@ -18,7 +19,7 @@ function passes(state: CaseState, cell: Cell, filter: CellFilter, thresholds?: F
     case 'flagged':
       return cell.state === 'counted' && isFlagged(riskFlags(state, cell.id, thresholds));
     case 'unchecked':
-      return cell.state === 'reviewed' && cell.secondRead?.finishedAt === undefined;
+      return isToBeChecked(state, cell);
   }
 }
 

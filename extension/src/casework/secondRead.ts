@@ -1,10 +1,10 @@
 /** The second reader: blind (the AI's and the reader's boxes and counts hidden) or open, and what they disagree on. */
 import { matchBoxes } from './box.ts';
-import { countOf, countsOf, isLive, numLive } from './cell.ts';
+import { countOf, countsOf, isLive, isReviewed, numLive } from './cell.ts';
 import { cellById } from './case.ts';
 import { CaseworkError } from './errors.ts';
 import { withFields } from './fields.ts';
-import type { Action, CaseState, Cell, Chromosome, Counts, Role, SecondRead, SecondReadOfCell } from './types.ts';
+import type { Action, CaseState, Cell, Chromosome, Counts, Person, Role, SecondRead, SecondReadOfCell } from './types.ts';
 
 /** Two people box the same chromosome from this IoU: hand-drawn boxes are looser than detections. */
 export const SAME_BY_HAND_IOU = 0.3;
@@ -15,6 +15,23 @@ export function activeSecondRead(state: CaseState): SecondRead {
     throw new CaseworkError('noSecondRead', state.secondRead ? 'The second reading has ended: start one to check cells.' : 'No second reading is under way: start one to check cells.');
   }
   return state.secondRead;
+}
+
+/** Whether the protocol wants somebody else for this cell than who reviewed it. */
+function isOwnReview({ preset }: CaseState, { reviewedBy }: Cell, name: string): boolean {
+  return preset.requireSecondPerson && name === reviewedBy?.name;
+}
+
+/** Whether there is a reviewed cell that a person of this name may check. */
+export function mayCheck(state: CaseState, name: string): boolean {
+  return state.cells.some(cell => isReviewed(cell) && !isOwnReview(state, cell, name));
+}
+
+/** @throws CaseworkError `samePerson` */
+function checkSecondPerson(state: CaseState, cell: Cell, { name }: Person): void {
+  if (isOwnReview(state, cell, name)) {
+    throw new CaseworkError('samePerson', `Cell ${cell.cellNumber} was reviewed by ${name}: a second person has to check it.`);
+  }
 }
 
 /** The checker's boxes of the cell, begun where they are not: open with the reader's, blind with none. */
@@ -66,6 +83,11 @@ export function compareBoxes(reader: readonly Chromosome[], checker: readonly Ch
   };
 }
 
+/** The count of the checker, typed or drawn. */
+function checkersCount({ typedCount, chromosomes }: SecondReadOfCell): number {
+  return typedCount ?? numLive(chromosomes);
+}
+
 function outcomeOf(cell: Cell, reading: SecondReadOfCell): 'agreed' | 'differs' | 'checkerTaken' {
   if (reading.typedCount !== undefined) {
     return reading.typedCount === countOf(cell) ? 'agreed' : 'differs';
@@ -89,14 +111,15 @@ export function checkCell(state: CaseState, cell: Cell, action: Extract<Action, 
   if (cell.state !== 'reviewed') {
     throw new CaseworkError('invalidState', `Cell ${cell.cellNumber} is ${cell.state === 'notCounted' ? 'not counted' : cell.state}: only a reviewed cell can be checked.`);
   }
-  if (state.preset.requireSecondPerson && by.name === cell.reviewedBy?.name) {
-    throw new CaseworkError('samePerson', `Cell ${cell.cellNumber} was reviewed by ${by.name}: a second person has to check it.`);
-  }
+  checkSecondPerson(state, cell, by);
   if (typedCount !== undefined && !(Number.isInteger(typedCount) && typedCount >= 0)) {
     throw new CaseworkError('invalidValue', `A count is a whole number of 0 or more, got ${typedCount}.`);
   }
   const unchecked = uncheckedCell(cell);
-  const reading = withFields(begunSecondRead(unchecked, secondRead), { typedCount, by });
+  const begun = begunSecondRead(unchecked, secondRead);
+  // Boxes that say the same as the number are the checker's answer: they are judged, and can be taken.
+  const isBoxed = begun.chromosomes.some(isLive) && typedCount === numLive(begun.chromosomes);
+  const reading = withFields(begun, { typedCount: isBoxed ? undefined : typedCount, by });
   // A key pressed too early would sign that there is no chromosome.
   if (reading.mode === 'blind' && typedCount === undefined && reading.chromosomes.length === 0) {
     throw new CaseworkError('invalidState', `Nothing is counted in cell ${cell.cellNumber} yet: box its chromosomes, or type how many there are.`);
@@ -105,7 +128,7 @@ export function checkCell(state: CaseState, cell: Cell, action: Extract<Action, 
   return withFields(unchecked, {
     state: outcome === 'differs' ? 'reviewed' : 'checked',
     chromosomes: outcome === 'checkerTaken' ? reading.chromosomes : unchecked.chromosomes,
-    checkerCount: typedCount ?? numLive(reading.chromosomes),
+    checkerCount: checkersCount(reading),
     checkedBy: outcome === 'differs' ? undefined : by,
     checkedAt: outcome === 'differs' ? undefined : at,
     secondRead: { ...reading, finishedAt: at, outcome, readerChromosomes: unchecked.chromosomes },
@@ -114,13 +137,14 @@ export function checkCell(state: CaseState, cell: Cell, action: Extract<Action, 
 
 /**
  * The decision on a cell on which the readers differ.
- * @throws CaseworkError `invalidState` (no difference waits; the checker typed a count and has no boxes to take)
+ * @throws CaseworkError `samePerson`, `invalidState` (no difference waits; the checker typed a count and has no boxes to take)
  */
-export function resolveCell(cell: Cell, { take, by, at }: Extract<Action, { type: 'resolveCell' }>): Cell {
+export function resolveCell(state: CaseState, cell: Cell, { take, by, at }: Extract<Action, { type: 'resolveCell' }>): Cell {
   const { secondRead } = cell;
   if (secondRead?.outcome !== 'differs') {
     throw new CaseworkError('invalidState', `The readers do not differ on cell ${cell.cellNumber}: there is nothing to decide.`);
   }
+  checkSecondPerson(state, cell, by);
   if (take === 'checker' && secondRead.typedCount !== undefined) {
     throw new CaseworkError('invalidState', `The checker typed a count for cell ${cell.cellNumber} and drew no boxes: correct the reader's boxes instead.`);
   }
@@ -133,10 +157,14 @@ export function resolveCell(cell: Cell, { take, by, at }: Extract<Action, { type
   });
 }
 
-function isHiddenFrom(state: CaseState, cell: Cell, role: Role): boolean {
-  const { secondRead } = state;
-  const isFinished = cell.secondRead?.startedAt === secondRead?.startedAt && cell.secondRead?.finishedAt !== undefined;
-  return role === 'checker' && isReadBlind(state) && !isFinished;
+/** What a checker did on the cell, as far as whoever is at work may know: a blind reading knows of none but itself. */
+export function knownReading(state: CaseState, { secondRead }: Cell): SecondReadOfCell | undefined {
+  return isReadBlind(state) && secondRead?.startedAt !== state.secondRead!.startedAt ? undefined : secondRead;
+}
+
+/** Reviewed, and the checker who is at work has not finished it. */
+export function isToBeChecked(state: CaseState, cell: Cell): boolean {
+  return cell.state === 'reviewed' && knownReading(state, cell)?.finishedAt === undefined;
 }
 
 /** The boxes that a person with this role sees and edits, ghosts included. */
@@ -169,13 +197,15 @@ export function visibleCount(state: CaseState, cellId: string, role: Role): numb
   if (isChecking && !reading && isReadBlind(state)) {
     return null;
   }
-  return reading?.typedCount ?? numLive(visibleChromosomes(state, cellId, role));
+  return reading ? checkersCount(reading) : numLive(visibleChromosomes(state, cellId, role));
 }
 
 /** The counts that a person with this role may see: a blind checker sees the others only after finishing the cell. */
 export function visibleCounts(state: CaseState, cellId: string, role: Role): Counts {
   const cell = cellById(state, cellId);
   const counts = countsOf(cell);
-  const checker = counts.checker ?? (cell.secondRead ? numLive(cell.secondRead.chromosomes) : null);
-  return isHiddenFrom(state, cell, role) ? { ai: null, reader: null, checker } : { ...counts, checker };
+  const isBlind = role === 'checker' && isReadBlind(state);
+  const reading = isBlind ? knownReading(state, cell) : cell.secondRead;
+  const checker = reading ? checkersCount(reading) : null;
+  return isBlind && !reading?.finishedAt ? { ai: null, reader: null, checker } : { ...counts, checker };
 }

@@ -1,6 +1,6 @@
 /** AI, reader and checker beside each other; whoever is reading may type what the eye counted. */
 import { useEffect, useState } from 'react';
-import { visibleCounts } from '../casework/index.ts';
+import { isToBeChecked, visibleCounts } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import { useCount } from './useCount.ts';
 
@@ -9,7 +9,7 @@ export function CountsSideBySide({ cell }: { cell: Cell }) {
   const { role } = service.person();
   const counts = visibleCounts(state.caseState!, cell.id, role);
   const mayType = cell.state !== 'excluded' && cell.state !== 'notCounted';
-  const isToBeChecked = role === 'checker' && cell.state === 'reviewed' && cell.secondRead?.finishedAt === undefined;
+  const mayCheck = role === 'checker' && isToBeChecked(state.caseState!, cell);
   return (
     <dl className="cc-counts cc-small">
       <div>
@@ -29,9 +29,10 @@ export function CountsSideBySide({ cell }: { cell: Cell }) {
       <div>
         <dt>Checker</dt>
         <dd>
-          {isToBeChecked ? (
+          {mayCheck ? (
             <TypedCount
               label="Checker’s count by eye"
+              isSignature
               typed={null}
               shown={counts.checker}
               onType={typed => {
@@ -49,6 +50,8 @@ export function CountsSideBySide({ cell }: { cell: Cell }) {
 
 interface TypedCountProps {
   label: string;
+  /** Signs the cell: on Enter alone, and what is left without it is given up, so that nothing else is signed than what is seen. */
+  isSignature?: boolean;
   /** What was typed before. */
   typed: number | null;
   /** What stands there while nothing is typed. */
@@ -56,10 +59,11 @@ interface TypedCountProps {
   onType: (typed: number | null) => void;
 }
 
-/** A count typed by hand; Enter or leaving the field keeps it, an empty field clears it. */
-function TypedCount({ label, typed, shown, onType }: TypedCountProps) {
-  const [draft, setDraft] = useState(typed === null ? '' : String(typed));
-  useEffect(() => setDraft(typed === null ? '' : String(typed)), [typed]);
+/** A count typed by hand; Enter or leaving the field keeps it, an empty field clears it, Escape gives up what was typed. */
+function TypedCount({ label, isSignature = false, typed, shown, onType }: TypedCountProps) {
+  const kept = typed === null ? '' : String(typed);
+  const [draft, setDraft] = useState(kept);
+  useEffect(() => setDraft(kept), [kept]);
   const keep = () => {
     const next = draft.trim() === '' ? null : Number(draft);
     if (next !== typed) onType(next);
@@ -76,9 +80,12 @@ function TypedCount({ label, typed, shown, onType }: TypedCountProps) {
       placeholder={shown === null ? '–' : String(shown)}
       value={draft}
       onChange={event => setDraft(event.target.value.replace(/[^0-9]/g, ''))}
-      onBlur={keep}
+      onBlur={isSignature ? () => setDraft(kept) : keep}
       onKeyDown={event => {
-        if (event.key === 'Enter') event.currentTarget.blur();
+        if (event.key === 'Escape') setDraft(kept);
+        if (event.key !== 'Enter') return;
+        if (isSignature) keep();
+        else event.currentTarget.blur();
       }}
     />
   );

@@ -1,5 +1,6 @@
 /** How boxes are chosen, what is drawn, where it runs, which protocol. */
 import { useEffect, useRef, useState } from 'react';
+import { isReadBlind } from '../casework/index.ts';
 import type { ProviderChoice } from '../viewer/countSettings.ts';
 import { Protocol } from './Protocol.tsx';
 import { METHOD_WORDS } from './words.ts';
@@ -18,7 +19,7 @@ export function SettingsTab() {
 
 function Sensitivity() {
   const { state, service } = useCount();
-  const { scoreThreshold, method, shownCellId } = state;
+  const { scoreThreshold, method, shownCellId, caseState } = state;
   const [draft, setDraft] = useState(scoreThreshold);
   useEffect(() => setDraft(scoreThreshold), [scoreThreshold]);
   // The shown count is told at once; all counted cells follow when the handle is let go, as one step to undo. React
@@ -30,7 +31,8 @@ function Sensitivity() {
     element.addEventListener('change', apply);
     return () => element.removeEventListener('change', apply);
   }, [service]);
-  const preview = shownCellId ? service.detector.countAt(shownCellId, draft) : null;
+  // A blind checker must not learn what the AI counts.
+  const preview = shownCellId && caseState && !isReadBlind(caseState) ? service.detector.countAt(shownCellId, draft) : null;
   return (
     <div className="cc-section">
       <h3>

@@ -1,5 +1,5 @@
 /** The cell on the image: its count in big figures, three counts, flags, and everything that is done to it. */
-import { isReviewed, typeHint, visibleCount } from '../casework/index.ts';
+import { isReviewed, isToBeChecked, typeHint, visibleCount } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import type { EditMode } from '../viewer/chromosomeTool.ts';
 import { CountsSideBySide } from './CountsSideBySide.tsx';
@@ -43,7 +43,7 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
     <section className="cc-card" aria-label={`Cell ${cell.cellNumber}`}>
       <div className="cc-row cc-small cc-tools">
         <span className="cc-grow cc-ellipsis" title={placeWords(cell)}>
-          <strong>Cell {cell.cellNumber}</strong> · {stateWords(cell, role)}
+          <strong>Cell {cell.cellNumber}</strong> · {stateWords(caseState!, cell, role)}
           {placeWords(cell) && <span className="cc-dim"> · {placeWords(cell)}</span>}
         </span>
         {!isCompact && (
@@ -92,9 +92,8 @@ function CellActions({ cell }: { cell: Cell }) {
   const { state, service, run } = useCount();
   const { editMode, undoable, redoable } = state;
   const isChecking = service.person().role === 'checker';
-  const isFinished = isChecking && cell.secondRead?.finishedAt !== undefined;
-  const mayAccept = isChecking ? cell.state === 'reviewed' && !isFinished : cell.state === 'counted';
-  const accept = isChecking ? (cell.state === 'checked' ? 'Checked' : isFinished ? 'Differs' : 'Check cell') : isReviewed(cell) ? 'Accepted' : 'Accept';
+  const mayAccept = isChecking ? isToBeChecked(state.caseState!, cell) : cell.state === 'counted';
+  const accept = isChecking ? (cell.state === 'checked' ? 'Checked' : cell.state === 'reviewed' && !mayAccept ? 'Differs' : 'Check cell') : isReviewed(cell) ? 'Accepted' : 'Accept';
   return (
     <>
       <div className="cc-row cc-tools">

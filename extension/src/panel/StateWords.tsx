@@ -4,12 +4,13 @@ import { useCount } from './useCount.ts';
 
 /** The state of a cell for whoever is reading; what this person has signed is seen from afar. */
 export function StateWords({ cell }: { cell: Cell }) {
-  const { role } = useCount().service.person();
+  const { state, service } = useCount();
+  const { role } = service.person();
   const mark = cell.state === 'checked' ? '✓✓' : cell.state === 'reviewed' && role === 'reader' ? '✓' : '';
   return (
     <span className={mark ? 'cc-done' : undefined}>
       {mark && <span aria-hidden="true">{mark} </span>}
-      {stateWords(cell, role)}
+      {stateWords(state.caseState!, cell, role)}
     </span>
   );
 }

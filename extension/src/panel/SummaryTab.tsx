@@ -1,6 +1,6 @@
 /** The case: distribution, modal number, what mosaicism is excluded, what to do next; and the second reader. */
 import { useState } from 'react';
-import { agreementFigures, exportSiteStatistics, isReadBlind, numSecondRead, siteStatistics } from '../casework/index.ts';
+import { agreementFigures, exportSiteStatistics, isReadBlind, mayCheck, numSecondRead, siteStatistics } from '../casework/index.ts';
 import type { ReaderDifference } from '../casework/types.ts';
 import { worklistTextOfSeries, type ReportDocument } from '../report/index.ts';
 import { dateOf } from '../viewer/storedReports.ts';
@@ -69,22 +69,24 @@ export function SummaryTab() {
       </div>
       <div className="cc-section">
         <h3>Mosaicism excluded at {Math.round(mosaicism.confidence * 100)} % confidence</h3>
-        <table className="cc-table">
-          <tbody>
-            <tr>
-              <th scope="row">one cell would call it</th>
-              <td>{percent(mosaicism.level1)}</td>
-            </tr>
-            <tr>
-              <th scope="row">two cells needed</th>
-              <td>{percent(mosaicism.level2)}</td>
-            </tr>
-            <tr>
-              <th scope="row">three cells needed</th>
-              <td>{percent(mosaicism.level3)}</td>
-            </tr>
-          </tbody>
-        </table>
+        {mosaicism.holds !== null && (
+          <table className="cc-table">
+            <tbody>
+              <tr>
+                <th scope="row">one cell would call it</th>
+                <td>{percent(mosaicism.level1)}</td>
+              </tr>
+              <tr>
+                <th scope="row">two cells needed</th>
+                <td>{percent(mosaicism.level2)}</td>
+              </tr>
+              <tr>
+                <th scope="row">three cells needed</th>
+                <td>{percent(mosaicism.level3)}</td>
+              </tr>
+            </tbody>
+          </table>
+        )}
         <p>{mosaicism.text}</p>
         {mosaicism.note && <p className="cc-dim cc-small">{mosaicism.note}</p>}
       </div>
@@ -95,9 +97,10 @@ export function SummaryTab() {
   );
 }
 
-/** What lies in the archive; the newest is the one that is open. */
+/** What lies in the archive; the first is the one that is open. */
 function StoredReports() {
-  const { report } = useCount().state;
+  const { state, service } = useCount();
+  const { report } = state;
   if (!report) return null;
   const reports = [report.document, ...report.others];
   const describe = ({ seriesDescription, authors, manufacturer }: ReportDocument) =>
@@ -112,6 +115,11 @@ function StoredReports() {
             <span className="cc-dim">
               {i === 0 ? ' · open' : ''} · {describe(document)}
             </span>
+            {i > 0 && (
+              <button type="button" className="cc-plain" aria-label={`Open the report of ${dateOf(document)}`} onClick={() => void service.openReport(document.sopInstanceUID)}>
+                Open
+              </button>
+            )}
           </li>
         ))}
       </ul>
@@ -221,13 +229,13 @@ const OUTCOME_WORDS = { agreed: 'agreed', differs: 'open', readerKept: 'reader�
 
 function SecondReader() {
   const { state, service } = useCount();
-  const { caseState, readerName, summary } = state;
+  const { caseState, summary } = state;
   const secondRead = caseState?.secondRead;
   // Whoever left cells undecided may come back to them.
   const [name, setName] = useState(secondRead?.by.name ?? '');
   const isOpen = secondRead && !secondRead.endedAt;
-  const needsAnother = Boolean(caseState?.preset.requireSecondPerson) && name.trim() !== '' && name.trim() === readerName;
   const hasReviewed = (summary?.cellsReviewed ?? 0) > 0;
+  const needsAnother = hasReviewed && !mayCheck(caseState!, name.trim());
   const mayStart = name.trim() !== '' && !needsAnother && hasReviewed;
   const agreement = secondRead ? agreementFigures(caseState!) : null;
   return (
@@ -253,7 +261,7 @@ function SecondReader() {
             <input type="text" style={{ width: '100%' }} value={name} onChange={event => setName(event.target.value)} />
           </label>
           {!hasReviewed && <p className="cc-dim">No cell is reviewed yet: there is nothing to check.</p>}
-          {needsAnother && <p className="cc-errortext">A second person has to check: this is the first reader’s name.</p>}
+          {needsAnother && <p className="cc-errortext">A second person has to check: every cell was reviewed under this name.</p>}
           <div className="cc-row">
             <button type="button" disabled={!mayStart} onClick={() => service.signing.startSecondRead('blind', name.trim())}>
               Start blind

@@ -1,5 +1,6 @@
 /** The panel's words for what the case names by code. */
-import type { Cell, CellStatus, ExclusionReason, Role } from '../casework/types.ts';
+import { knownReading } from '../casework/index.ts';
+import type { CaseState, Cell, CellStatus, ExclusionReason, Role } from '../casework/types.ts';
 
 export const RESEARCH_USE = 'For Research Use Only. Not for use in diagnostic procedures.';
 
@@ -18,12 +19,13 @@ function readersStateWords({ state, aiRun, chromosomes }: Cell): string {
 }
 
 /** For the second reader, to whom a reviewed cell is one that waits. */
-function checkersStateWords({ state, secondRead }: Cell): string {
-  if (state === 'reviewed') return secondRead?.outcome === 'differs' ? 'Differs from the reader' : 'To be checked';
+function checkersStateWords(caseState: CaseState, cell: Cell): string {
+  const { state } = cell;
+  if (state === 'reviewed') return knownReading(caseState, cell)?.outcome === 'differs' ? 'Differs from the reader' : 'To be checked';
   return state === 'checked' || state === 'excluded' ? STATE_WORDS[state] : 'Not reviewed yet';
 }
 
-export const stateWords = (cell: Cell, role: Role): string => (role === 'checker' ? checkersStateWords(cell) : readersStateWords(cell));
+export const stateWords = (caseState: CaseState, cell: Cell, role: Role): string => (role === 'checker' ? checkersStateWords(caseState, cell) : readersStateWords(cell));
 
 /** Slide, culture and coordinates in one line; empty where nothing is known. */
 export function placeWords({ slide, culture, colony, coordinates }: Cell): string {

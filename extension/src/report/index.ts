@@ -38,6 +38,7 @@ export { asPredecessor, isOwnReport, isReadableReport, newestFirst, readReport, 
 export type { ReadReport, ReportDocument, ReportedBox } from './readReport.ts';
 export { COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, RECTANGLE_TRACKING_PREFIX, writeReport } from './writeReport.ts';
 export type { Observer, Predecessor, ReportContext } from './writeReport.ts';
+export { PLUGIN_MANUFACTURER } from './modules.ts';
 export type { Dataset, ObserverDevice } from './modules.ts';
 export { secondaryCapture } from './secondaryCapture.ts';
 export type { CapturedImage } from './secondaryCapture.ts';

@@ -1,6 +1,12 @@
 /** Modules that every object of ours has: patient, study, equipment (PS3.3 C.7.1, C.7.2, C.7.5). */
 import { identifier, personName, shortText, uid } from './valueRepresentation.ts';
 
+/**
+ * Manufacturer of what the viewer's plugin stores. A picture of a cell with its boxes is told by it from the cells of the
+ * study.
+ */
+export const PLUGIN_MANUFACTURER = 'Chromosome count';
+
 /** A naturalised dataset: keyword → value. */
 export type Dataset = Record<string, unknown>;
 

@@ -1,5 +1,5 @@
 /** What a hand does to the boxes on the image: modes, clicks, drags, selection. What it means for the count is the case's. */
-import { boxIou, fittingBox, SAME_CHROMOSOME_IOU } from '../casework/index.ts';
+import { boxIou, fittingBox, isReadBlind, SAME_CHROMOSOME_IOU } from '../casework/index.ts';
 import type { Box, Chromosome, RiskFlag } from '../casework/types.ts';
 import type { CellDetection } from '../detection/types.ts';
 import { newUID } from '../report/valueRepresentation.ts';
@@ -176,7 +176,9 @@ export class BoxEditing {
       const live = this.#openCase.live(cellId).map(({ box }) => box);
       const { rows, columns } = this.#openCase.cell(cellId).imageRef;
       const detection = this.#detectionOf(cellId);
-      const box = candidateAt(detection, point, live) ?? fittingBox(live, point, { rows, columns, fallbackSidePx: detection?.sizePx });
+      // A box that leaps to the model's place would tell a blind checker where the model sees a chromosome.
+      const candidate = isReadBlind(this.#openCase.state!) ? null : candidateAt(detection, point, live);
+      const box = candidate ?? fittingBox(live, point, { rows, columns, fallbackSidePx: detection?.sizePx });
       if (live.some(other => boxIou(other, box) > SAME_CHROMOSOME_IOU)) {
         this.#context.announce('This chromosome has a box already. Drag to draw another one.');
         return;

@@ -26,7 +26,8 @@ export class CellMarks {
 
   /** Ghosts, what a run proposes, what one reader alone has, and what a flag points at. */
   of(cellId: string): readonly ShownBox[] {
-    const pointed = this.#pointed?.cellId === cellId ? this.#pointed.boxes.map((box, i) => ({ id: `${i}`, box, kind: 'pointed' as const })) : [];
+    // Flags are the reader's: one that was followed before a second reading began is not the checker's to see.
+    const pointed = this.#pointed?.cellId === cellId && this.#openCase.person().role === 'reader' ? this.#pointed.boxes.map((box, i) => ({ id: `${i}`, box, kind: 'pointed' as const })) : [];
     const ghosts = this.#openCase
       .visible(cellId)
       .filter(({ status }) => status === 'removed')

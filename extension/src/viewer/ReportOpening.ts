@@ -1,12 +1,13 @@
 /** A stored report of the open study becomes the case; asked again as often as the host learns of another report. */
 import { applyAction } from '../casework/index.ts';
 import type { CaseState, Person } from '../casework/types.ts';
-import { isOwnReport, reportDocument } from '../report/index.ts';
+import { reportDocument } from '../report/index.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import { AwaitedReports, type ListedCount } from './awaitedReports.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
-import { dateOf, openStoredReport, reportsOfStudy, withOthers, type OpenedReport } from './storedReports.ts';
+import { readingLeft, withReadingEnded } from './readingLeft.ts';
+import { dateOf, inOpeningOrder, openReport, openStoredReport, reportsOfStudy, withOthers, type OpenedReport } from './storedReports.ts';
 import { messageOf, now, type OpenedViewer, type ServiceContext } from './serviceContext.ts';
 import { cellIdOf } from './studyCells.ts';
 
@@ -47,13 +48,13 @@ export class ReportOpening {
     this.#awaited.forget();
   }
 
-  /** Opens the newest report that can be read; work that a person has begun stays, and the reader is told. */
+  /** Opens the first report that can be read, a person's before a program's; work that a person has begun stays, and the reader is told. */
   async openNewest(studyInstanceUID: string): Promise<void> {
     const { host, store, viewer } = this.#context;
     this.#awaited.expect(studyInstanceUID);
     const reports = reportsOfStudy(host, studyInstanceUID);
     // As openStoredReport chooses, where all can be read.
-    const wanted = reports.find(isOwnReport) ?? reports[0];
+    const [wanted] = inOpeningOrder(reports);
     if (!wanted) return;
     const { report } = store.state;
     if (report) store.set({ report: withOthers(report, reports) });
@@ -94,6 +95,33 @@ export class ReportOpening {
     }
   }
 
+  /** Opens another of the listed reports, as the reader asks for it; unsaved work stays. */
+  async openOther(sopInstanceUID: string): Promise<void> {
+    const { host, store, viewer } = this.#context;
+    const { caseState, report: open } = store.state;
+    if (!caseState || !open) return;
+    const { studyInstanceUID } = caseState;
+    const reports = reportsOfStudy(host, studyInstanceUID);
+    const wanted = reports.find(({ SOPInstanceUID }) => SOPInstanceUID === sopInstanceUID);
+    if (!wanted) {
+      // One that was saved in this session is in the archive, and not among the host's.
+      this.#context.notify('info', 'Stored report', 'The viewer has not loaded this report: reload the page, then open it.');
+      return;
+    }
+    try {
+      const report = await openReport(host, wanted, reports);
+      if (this.#context.viewer !== viewer || this.#openCase.state?.studyInstanceUID !== studyInstanceUID) return;
+      if (this.#openCase.hasPersonsWork()) {
+        this.#context.notify('warning', 'Stored report', `The report of ${report.date} is not opened over your unsaved work. Save it first.`);
+        return;
+      }
+      store.set({ report: withOthers({ ...report, others: [open.document, ...open.others] }, reports) });
+      this.#warn([...report.warnings, ...this.#replaceCase(report)]);
+    } catch (error) {
+      if (this.#context.viewer === viewer) this.#context.notify('warning', 'The stored report could not be opened', messageOf(error));
+    }
+  }
+
   #tellMissing(missing: readonly ListedCount[]): void {
     const { report } = this.#context.store.state;
     // Those that were saved in this session are not among the host's.
@@ -118,13 +146,14 @@ export class ReportOpening {
 
   /**
    * The case as it was in the archive, with the images in it that came since; of a report that holds none, its rectangles.
-   * @returns what could not be taken over
+   * @returns what the reader has to know: what could not be taken over, a second reading that is ended
    */
   #replaceCase(report: OpenedReport): string[] {
     this.#events.onReplaced();
     if (!report.state) return this.#takeBoxes(report);
-    this.#openCase.open(this.#events.withAllCells(report.state), `The stored count of ${report.date} is open.`);
-    return [];
+    this.#openCase.open(this.#events.withAllCells(withReadingEnded(report.state)), `The stored count of ${report.date} is open.`);
+    const left = readingLeft(report.state);
+    return left ? [left] : [];
   }
 
   /** Rectangles of another tool's report become boxes to review; what does not fit the study is left out, and said. */

@@ -5,6 +5,7 @@ import { storedPresets } from './countSettings.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
 import { ReportOpening } from './ReportOpening.ts';
+import { readingLeft, withReadingEnded } from './readingLeft.ts';
 import { now, type ServiceContext } from './serviceContext.ts';
 import { collectCells } from './studyCells.ts';
 
@@ -91,9 +92,15 @@ export class StudyOpening {
     await this.#events.onOpened(studyInstanceUID);
   }
 
+  openOther(sopInstanceUID: string): Promise<void> {
+    return this.#report.openOther(sopInstanceUID);
+  }
+
   /** The case as an earlier session left it: it still waits to be saved. */
   restore(unsaved: CaseState): void {
     this.#events.onReplaced();
-    this.#openCase.openUnsaved(this.#withAllCells(unsaved), 'Your unsaved work is back.');
+    this.#openCase.openUnsaved(this.#withAllCells(withReadingEnded(unsaved)), 'Your unsaved work is back.');
+    const left = readingLeft(unsaved);
+    if (left) this.#context.notify('info', 'Second reading', left);
   }
 }

@@ -1,7 +1,7 @@
 /** What the plugin makes, into the archive of the open study: through the host's own data source, in one request. */
 import type { CaseState, ImageRef } from '../casework/types.ts';
 import {
-  asPredecessor, encodeReport, secondaryCapture, storeOutcome, writeReport, type CapturedImage, type Dataset, type ObserverDevice, type ReportDocument,
+  asPredecessor, encodeReport, PLUGIN_MANUFACTURER, secondaryCapture, storeOutcome, writeReport, type CapturedImage, type Dataset, type ObserverDevice, type ReportDocument,
 } from '../report/index.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import { forgetAnswersAbout } from './archiveAnswers.ts';
@@ -11,9 +11,6 @@ declare const __PLUGIN_VERSION__: string;
 
 /** Of the built plugin. */
 export const pluginVersion = (): string => __PLUGIN_VERSION__;
-
-/** Manufacturer of what this plugin stores. */
-export const MANUFACTURER = 'Chromosome count';
 
 const STORE_TIMEOUT_MS = 60_000;
 const DEVICE_KEY = 'chromosome-count.device';
@@ -39,7 +36,7 @@ function installationUID(): string {
 /** This plugin, as the equipment of what it makes. */
 const device = (): ObserverDevice => ({
   uid: installationUID(),
-  manufacturer: MANUFACTURER,
+  manufacturer: PLUGIN_MANUFACTURER,
   modelName: 'OHIF plugin',
   serialNumber: '1',
   softwareVersion: pluginVersion(),

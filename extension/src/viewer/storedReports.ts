@@ -1,4 +1,4 @@
-/** Structured reports that lie in the open study: found among the host's display sets, the newest opened, the rest listed. */
+/** Structured reports that lie in the open study: found among the host's display sets, one opened, the rest listed. */
 import {
   isOwnReport, isReadableReport, newestFirst, readReport, reportDocument, type Dataset, type ReadReport, type ReportDocument,
 } from '../report/index.ts';
@@ -37,37 +37,47 @@ export function reportsOfStudy({ servicesManager }: HostParams, studyInstanceUID
 const signature = (document: ReportDocument): string => [dateOf(document), document.authors[0] ?? document.manufacturer].filter(Boolean).join(', ');
 
 /**
- * The newest count of the study; where there is none, the newest report of another program that has rectangles. A report
- * that cannot be read is passed over and named in `warnings`.
+ * The reports, newest first, as they are to be opened: the counts that a person has saved, then those that a program
+ * left unattended, which must not hide a reviewed one, then the reports of other programs.
+ */
+export function inOpeningOrder(reports: readonly Instance[]): Instance[] {
+  const rankOf = (report: Instance) => (!isOwnReport(report) ? 2 : reportDocument(report).authors.length ? 0 : 1);
+  const ranks = new Map(reports.map(report => [report, rankOf(report)]));
+  return [...reports].sort((a, b) => ranks.get(a)! - ranks.get(b)!);
+}
+
+/**
+ * The first report of the study that can be read, in the order of opening; of another program's report, its rectangles.
+ * A report that cannot be read is passed over and named in `warnings`.
  * @returns null for a study without reports
  * @throws Error with a sentence for each report when none can be opened
  */
 export async function openStoredReport(host: HostParams, studyInstanceUID: string): Promise<OpenedReport | null> {
   const reports = reportsOfStudy(host, studyInstanceUID);
-  const [dataSource] = host.extensionManager.getActiveDataSource() as unknown as BulkDataSource[];
-  const own = reports.filter(isOwnReport);
-  const foreign = reports.filter(report => !own.includes(report));
   const refusals: string[] = [];
-  for (const instance of [...own, ...foreign]) {
-    const document = reportDocument(instance);
+  for (const instance of inOpeningOrder(reports)) {
     try {
-      const { origin, state, boxes, warnings } = await readReport(await withBulkData(instance, dataSource), { studyInstanceUID });
-      const newer = own.includes(instance) ? foreign.filter(report => reports.indexOf(report) < reports.indexOf(instance)) : [];
-      return {
-        document,
-        origin,
-        state,
-        boxes,
-        warnings: [...refusals, ...newer.map(report => `A newer report of another program (${signature(reportDocument(report))}) is in the study; the stored count is open.`), ...warnings],
-        date: dateOf(document),
-        others: reports.filter(report => report !== instance).map(reportDocument),
-      };
+      const report = await openReport(host, instance, reports);
+      const newer = isOwnReport(instance) ? reports.slice(0, reports.indexOf(instance)).filter(other => !isOwnReport(other)) : [];
+      const passedOver = newer.map(other => `A newer report of another program (${signature(reportDocument(other))}) is in the study; the stored count is open.`);
+      return { ...report, warnings: [...refusals, ...passedOver, ...report.warnings] };
     } catch (error) {
-      refusals.push(`The report of ${signature(document)} could not be opened: ${messageOf(error)}`);
+      refusals.push(`The report of ${signature(reportDocument(instance))} could not be opened: ${messageOf(error)}`);
     }
   }
   if (refusals.length) throw new Error(refusals.join(' '));
   return null;
+}
+
+/**
+ * @param reports all of the study, newest first; `instance` among them
+ * @throws ReportError when it cannot be read
+ */
+export async function openReport(host: HostParams, instance: Instance, reports: readonly Instance[]): Promise<OpenedReport> {
+  const [dataSource] = host.extensionManager.getActiveDataSource() as unknown as BulkDataSource[];
+  const document = reportDocument(instance);
+  const { origin, state, boxes, warnings } = await readReport(await withBulkData(instance, dataSource));
+  return { document, origin, state, boxes, warnings, date: dateOf(document), others: reports.filter(report => report !== instance).map(reportDocument) };
 }
 
 /** The open report beside all others that are known by now: their series arrive one by one, and some were stored in this session. */

@@ -1,6 +1,6 @@
 /** Display sets of the open study → the cells of the case, one per frame. */
 import type { ImageRef, NewCell } from '../casework/types.ts';
-import { MANUFACTURER } from './reportStorage.ts';
+import { PLUGIN_MANUFACTURER } from '../report/index.ts';
 import type { Core, DataSource, DisplaySet, Instance } from './hostTypes.ts';
 
 /** A cell and where the host shows it. */
@@ -52,7 +52,7 @@ export function collectCells(displaySets: readonly DisplaySet[], dataSource: Dat
       continue;
     }
     // A picture of a cell with its boxes that was saved from here is no cell of its own.
-    if (!(sopClassUID in METAPHASE_SOP_CLASSES) || displaySet.unsupported || instance?.Manufacturer === MANUFACTURER) continue;
+    if (!(sopClassUID in METAPHASE_SOP_CLASSES) || displaySet.unsupported || instance?.Manufacturer === PLUGIN_MANUFACTURER) continue;
     const numFramesSeen = new Map<string, number>();
     for (const imageId of dataSource.getImageIdsForDisplaySet(displaySet)) {
       const imageRef = readImageRef(core, imageId, numFramesSeen);

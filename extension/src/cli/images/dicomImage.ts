@@ -1,5 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 import dicomParser, { type DataSet, type Element } from 'dicom-parser';
+import { PLUGIN_MANUFACTURER } from '../../report/index.ts';
 import { InputError, messageOf } from '../errors.ts';
 import { expandYbr422, paletteToRgb, readPaletteChannel, ybrFullToRgb, type PaletteChannel } from './colour.ts';
 import { decompressFrame, interleave, toStoredValues } from './frameCodecs.ts';
@@ -78,6 +79,9 @@ function requirePixelData(dataSet: DataSet, sopClassUid: string): Element {
   if (sopClassUid === mediaStorageDirectory) throw new InputError('notAnImage', 'a DICOMDIR is not an image');
   if (sopClassUid === wholeSlideImage) {
     throw new InputError('notAnImage', 'a whole slide image is not a metaphase picture: export its cells as single images');
+  }
+  if (dataSet.string('x00080070') === PLUGIN_MANUFACTURER) {
+    throw new InputError('notAnImage', 'a picture of a cell with its boxes that was stored from the viewer is no cell of its own');
   }
   const pixelData = dataSet.elements.x7fe00010;
   if (!pixelData) {

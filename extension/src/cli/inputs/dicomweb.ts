@@ -1,3 +1,4 @@
+import { PLUGIN_MANUFACTURER } from '../../report/index.ts';
 import { InputError, messageOf, UsageError } from '../errors.ts';
 import { httpGet, type HttpOptions } from './httpGet.ts';
 import { firstPart } from './multipart.ts';
@@ -48,6 +49,7 @@ const pageSize = 1000;
 const sopClassUidTag = '00080016';
 const sopInstanceUidTag = '00080018';
 const modalityTag = '00080060';
+const manufacturerTag = '00080070';
 const seriesInstanceUidTag = '0020000E';
 const seriesNumberTag = '00200011';
 const instanceNumberTag = '00200013';
@@ -89,7 +91,7 @@ async function listInstances(study: StudyUrl, http: HttpOptions): Promise<QidoIn
   for (;;) {
     const before = found.size;
     const query = new URLSearchParams({ limit: String(pageSize), offset: String(before) });
-    for (const tag of [sopClassUidTag, modalityTag, seriesNumberTag, instanceNumberTag]) query.append('includefield', tag);
+    for (const tag of [sopClassUidTag, modalityTag, manufacturerTag, seriesNumberTag, instanceNumberTag]) query.append('includefield', tag);
     const answer = await httpGet(`${study.url}/instances?${query}`, 'application/dicom+json', http);
     const page = answer ? parsePage(study, answer.body) : [];
     for (const instance of page) found.set(text(instance, sopInstanceUidTag), instance);
@@ -116,5 +118,7 @@ const text = (instance: QidoInstance, tag: string) => String(value(instance, tag
 const number = (instance: QidoInstance, tag: string) => Number(value(instance, tag) ?? 0);
 
 function isImage(instance: QidoInstance): boolean {
-  return !nonImageClass.test(text(instance, sopClassUidTag)) && !nonImageModalities.has(text(instance, modalityTag));
+  // A picture of a cell with its boxes, stored from the viewer, is no cell of its own.
+  const isOwnPicture = text(instance, manufacturerTag).trim() === PLUGIN_MANUFACTURER;
+  return !isOwnPicture && !nonImageClass.test(text(instance, sopClassUidTag)) && !nonImageModalities.has(text(instance, modalityTag));
 }

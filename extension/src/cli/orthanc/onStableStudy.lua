@@ -13,9 +13,11 @@
 -- Where Orthanc asks for a password, its environment has DICOMWEB_AUTHORIZATION="Basic ...".
 --
 -- The count runs in the background: Orthanc goes on receiving. A study is counted again when images arrive; a stored
--- report, which makes the study stable once more, is no image. To have a study counted again, delete its metadata 4120.
+-- report, or a picture of a cell stored from the viewer, makes the study stable once more and is none. To have a study
+-- counted again, delete its metadata 4120.
 
 local countedMetadata = '4120'
+local pluginManufacturer = 'Chromosome count'
 local noImages = { SR = true, PR = true, KO = true, SEG = true, DOC = true, ANN = true, REG = true, RTSTRUCT = true }
 
 -- For the shell: in single quotes nothing is special but the quote itself.
@@ -32,7 +34,9 @@ end
 local function countImages(studyId)
   local images = 0
   for _, series in ipairs(ParseJson(RestApiGet('/studies/' .. studyId .. '/series'))) do
-    if not noImages[series['MainDicomTags']['Modality'] or ''] then images = images + #series['Instances'] end
+    local tags = series['MainDicomTags']
+    local isImage = not noImages[tags['Modality'] or ''] and tags['Manufacturer'] ~= pluginManufacturer
+    if isImage then images = images + #series['Instances'] end
   end
   return images
 end
