@@ -73,6 +73,22 @@ describe('the summary of a case', () => {
     expect(summariseCase(reviewedCase(counts)).nextActions).toEqual(expected);
   });
 
+  test.each([
+    ['two cells with the same gain', [...many(46, 18), 47, 47], '2 cells with 47, a possible clone'],
+    ['three with the same loss', [...many(46, 17), 45, 45, 45], '3 cells with 45, a possible clone'],
+  ])('%s reach the rule for a clone: no level is excluded', (_what, counts, why) => {
+    expect(summariseCase(reviewedCase(counts)).mosaicism).toMatchObject({ holds: null, text: `No mosaicism level stated: ${why}.` });
+  });
+
+  test('the rule for a clone is the protocol’s', () => {
+    const gains = reviewedCase([...many(46, 18), 47, 47]);
+    const lenient = act(gains, reader, { type: 'changePreset', preset: { ...gains.preset, clonalGain: 3 } });
+    expect(summariseCase(lenient).mosaicism.text).toContain('Mosaicism of 28.3 % or more excluded');
+    const four = reviewedCase([...many(46, 16), ...many(45, 4)]);
+    const lax = act(four, reader, { type: 'changePreset', preset: { ...four.preset, clonalLoss: 5 } });
+    expect(summariseCase(lax).mosaicism).toMatchObject({ holds: null, text: 'No mosaicism level stated: 4 cells share another count.' });
+  });
+
   test('two counts in the first place: no modal number', () => {
     const summary = summariseCase(reviewedCase([...many(46, 10), ...many(45, 10)]));
     expect(summary.modalNumber).toBeNull();

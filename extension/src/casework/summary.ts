@@ -36,6 +36,17 @@ function independentUnits(cells: readonly Cell[], preset: Preset): { n: number; 
     : { n: cells.length, areColonies };
 }
 
+/** What the cells with another count than the modal one say against an excluded level; empty where they say nothing. */
+function againstExclusion(distribution: ReadonlyMap<number, number>, modalNumber: number, preset: Preset): string {
+  const others = [...distribution].filter(([count]) => count !== modalNumber);
+  const clone = others.find(([count, cells]) => cells >= (count < modalNumber ? preset.clonalLoss : preset.clonalGain));
+  if (clone) {
+    return `${clone[1]} ${clone[1] === 1 ? 'cell' : 'cells'} with ${clone[0]}, a possible clone`;
+  }
+  const many = others.find(([, cells]) => cells > 2);
+  return many ? `${many[1]} cells share another count` : '';
+}
+
 function mosaicismOf(reviewed: readonly Cell[], preset: Preset): Mosaicism {
   const { n, areColonies } = independentUnits(reviewed, preset);
   const { confidence } = preset;
@@ -43,11 +54,12 @@ function mosaicismOf(reviewed: readonly Cell[], preset: Preset): Mosaicism {
   const distribution = distributionOf(reviewed.map(countOf));
   const modalNumber = modalNumberOf(distribution);
   const mostOther = Math.max(0, ...[...distribution].filter(([count]) => count !== modalNumber).map(([, cells]) => cells));
-  const holds = modalNumber === null || mostOther > 2 ? null : ((mostOther + 1) as 1 | 2 | 3);
+  const against = modalNumber === null ? 'no single modal number of the reviewed cells' : againstExclusion(distribution, modalNumber, preset);
+  const holds = against ? null : ((mostOther + 1) as 1 | 2 | 3);
   const level = holds && [level1, level2, level3][holds - 1];
   const unit = areColonies ? 'colonies' : 'cells';
   const basis = `${n} reviewed ${n === 1 ? unit.replace(/ies$/, 'y').replace(/s$/, '') : unit}`;
-  let text = `No mosaicism level stated: ${n === 0 ? 'no reviewed cell' : modalNumber === null ? 'no single modal number of the reviewed cells' : `${mostOther} cells share another count`}.`;
+  let text = `No mosaicism level stated: ${n === 0 ? 'no reviewed cell' : against}.`;
   if (holds && level !== null) {
     const condition = holds === 1 ? `all ${modalNumber}` : `if ${holds} cells with the same change are needed to call it`;
     text = `Mosaicism of ${percent(level)} or more excluded at ${percent(confidence).replace('.0', '')} confidence (${basis}, ${condition}).`;

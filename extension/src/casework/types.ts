@@ -340,7 +340,7 @@ export interface Mosaicism {
   readonly level2: number | null;
   readonly level3: number | null;
   readonly confidence: number;
-  /** The level that holds given the most frequent non-modal count: none seen 1, one seen 2, two seen 3, more: none. */
+  /** The level that holds given the most frequent non-modal count: none seen 1, one seen 2, two seen 3; more, or a possible clone: none. */
   readonly holds: 1 | 2 | 3 | null;
   /** One sentence for the panel and the report. */
   readonly text: string;
