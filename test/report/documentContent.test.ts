@@ -102,6 +102,8 @@ describe('content', () => {
     expect(code(child(cells[2], 'Reason for exclusion of cell'))).toBe('Other reason');
     expect(childrenOf(cells[2], 'Comment').map(({ TextValue }) => TextValue)).toEqual(['Excluded: two metaphases <overlap>']);
     expect(toArray(child(cells[0], 'Checked by').PersonName)[0].Alphabetic).toBe('Checker^Karl');
+    expect(toArray(child(cells[2], 'Excluded by').PersonName)[0].Alphabetic).toBe('Reader^Rita');
+    expect(child(cells[2], 'Excluded by').ObservationDateTime).toMatch(/^20261123\d{6}\.\d{6} ?$/);
     expect(child(cells[1], 'Reviewed by').ObservationDateTime).toMatch(/^20261123\d{6}\.\d{6} ?$/);
   });
 

@@ -36,7 +36,8 @@ describe('CSV', () => {
       ['4', 'counted', '6', '6', '', '', ''],
       ['5', 'notCounted', '', '', '', '', ''],
     ]);
-    expect(data[0]).toMatchObject({ 'Patient name': header.patientName, 'Reviewed by': 'Reader^Rita', 'Checked by': 'Checker^Karl', X: '12.5', Y: '103.25', 'Score threshold': '0.5', Statement: 'For Research Use Only. Not for use in diagnostic procedures.' });
+    expect(data[2]).toMatchObject({ 'Excluded by': 'Reader^Rita', 'Excluded at': state.cells[2].exclusion!.at });
+    expect(data[0]).toMatchObject({ 'Excluded by': '', 'Patient name': header.patientName, 'Reviewed by': 'Reader^Rita', 'Checked by': 'Checker^Karl', X: '12.5', Y: '103.25', 'Score threshold': '0.5', Statement: 'For Research Use Only. Not for use in diagnostic procedures.' });
   });
 
   it('has one row a case', () => {
@@ -91,6 +92,7 @@ describe('the printed page', () => {
     expect(page.match(/<th scope="row">/g)).toHaveLength(5);
     expect(page.match(/<img /g)).toHaveLength(1);
     expect(page).toContain(`<img src="${PNG}" alt="Cell 1: 6, checked">`);
+    expect(page).toMatch(/excluded: other \(two metaphases &lt;overlap&gt;\), Reader, Rita 2026-11-23</);
     expect(page).toContain('aria-label="Cells by chromosome count: 6 in 3"');
     expect(page.match(/For Research Use Only\. Not for use in diagnostic procedures\./g)!.length).toBeGreaterThanOrEqual(2);
     expect(page).toContain('A distribution of counts, not an ISCN karyotype.');

@@ -122,6 +122,7 @@ export const LOCAL = {
   reviewedBy: local('CC-143', 'Reviewed by'),
   checkedBy: local('CC-144', 'Checked by'),
   editedBy: local('CC-145', 'Edited by'),
+  excludedBy: local('CC-146', 'Excluded by'),
   countDistribution: local('CC-150', 'Distribution of chromosome counts'),
   mosaicismStatement: local('CC-151', 'Mosaicism excluded by number of cells'),
   cellsExcluded: local('CC-152', 'Cells excluded'),

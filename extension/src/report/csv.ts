@@ -43,6 +43,8 @@ function cellRows(state: CaseState, header: CaseHeader): Row[] {
     'Checker count': cell.checkerCount ?? null,
     'Exclusion reason': cell.exclusion?.reason ?? '',
     'Exclusion text': cell.exclusion?.text ?? '',
+    'Excluded by': cell.exclusion?.by?.name ?? '',
+    'Excluded at': cell.exclusion?.at ?? '',
     'Reviewed by': cell.reviewedBy?.name ?? '',
     'Reviewed at': cell.reviewedAt ?? '',
     'Checked by': cell.checkedBy?.name ?? '',
@@ -61,8 +63,8 @@ const CASE_KEYS = ['Study Instance UID', 'Accession number', 'Patient ID', 'Pati
 
 const CELL_COLUMNS = [
   ...CASE_KEYS, 'Cell', 'Slide', 'Culture', 'Colony', 'X', 'Y', 'Coordinates', 'State', 'Count', 'AI count', 'Reader count',
-  'Checker count', 'Exclusion reason', 'Exclusion text', 'Reviewed by', 'Reviewed at', 'Checked by', 'Checked at', 'Model',
-  'Model version', 'Suppression', 'Score threshold', 'SOP Instance UID', 'Frame', 'Statement',
+  'Checker count', 'Exclusion reason', 'Exclusion text', 'Excluded by', 'Excluded at', 'Reviewed by', 'Reviewed at', 'Checked by',
+  'Checked at', 'Model', 'Model version', 'Suppression', 'Score threshold', 'SOP Instance UID', 'Frame', 'Statement',
 ] as const;
 
 const CASE_COLUMNS = [

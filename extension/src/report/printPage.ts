@@ -105,14 +105,28 @@ function readableName(name: string): string {
   return first ? `${first} (${inOtherScripts})` : inOtherScripts;
 }
 
-const signed = (by: Cell['reviewedBy'], at: string | undefined) => (by ? `${readableName(by.name)}${at ? ` ${at.slice(0, 10)}` : ''}` : '');
+const pad = (value: number) => String(value).padStart(2, '0');
+
+/** The day on the wall of whoever prints: an instant is stored in UTC, where an evening may be the next day already. */
+function localDay(at: string): string {
+  const day = new Date(at);
+  return `${day.getFullYear()}-${pad(day.getMonth() + 1)}-${pad(day.getDate())}`;
+}
+
+const signed = (by: Cell['reviewedBy'], at: string | undefined) => (by ? `${readableName(by.name)}${at ? ` ${localDay(at)}` : ''}` : '');
+
+function exclusionWords({ exclusion }: Cell): string {
+  if (!exclusion) return '';
+  const { reason, text, by, at } = exclusion;
+  const who = signed(by, at);
+  return `: ${REASON_WORDS[reason]}${text ? ` (${text})` : ''}${who ? `, ${who}` : ''}`;
+}
 
 function cellTable(cells: readonly Cell[]): string {
   const columns = ['Cell', 'Slide, culture, coordinates', 'Count', 'AI', 'Reader', 'Checker', 'State', 'Reviewed', 'Checked'];
   const rows = cells.map((cell) => {
-    const reason = cell.exclusion && `: ${REASON_WORDS[cell.exclusion.reason]}${cell.exclusion.text ? ` (${cell.exclusion.text})` : ''}`;
     const number = (value: number | undefined) => `<td class="number">${value ?? ''}</td>`;
-    return `<tr><th scope="row">${cell.cellNumber}</th><td>${escape(place(cell))}</td>${number(hasCount(cell) ? countOf(cell) : undefined)}${number(cell.aiRun?.count)}${number(cell.readerCount)}${number(cell.checkerCount)}<td>${escape(STATE_WORDS[cell.state])}${escape(reason)}</td><td>${escape(signed(cell.reviewedBy, cell.reviewedAt))}</td><td>${escape(signed(cell.checkedBy, cell.checkedAt))}</td></tr>`;
+    return `<tr><th scope="row">${cell.cellNumber}</th><td>${escape(place(cell))}</td>${number(hasCount(cell) ? countOf(cell) : undefined)}${number(cell.aiRun?.count)}${number(cell.readerCount)}${number(cell.checkerCount)}<td>${escape(STATE_WORDS[cell.state])}${escape(exclusionWords(cell))}</td><td>${escape(signed(cell.reviewedBy, cell.reviewedAt))}</td><td>${escape(signed(cell.checkedBy, cell.checkedAt))}</td></tr>`;
   });
   return `<table><thead><tr>${columns.map((column) => `<th scope="col">${column}</th>`).join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`;
 }

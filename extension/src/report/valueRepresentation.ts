@@ -151,10 +151,13 @@ export function timezoneOffset(at: Date): string {
 }
 
 /**
- * Date Time (DT) of an ISO 8601 instant in local time, which Timezone Offset From UTC (0008,0201) of the report places;
- * a suffix of its own would be redundant, and DCMTK takes it for a violation. Undefined for a text that is no instant.
+ * Date Time (DT) of an ISO 8601 instant, on the clock of a report that is written at `writtenAt`: its Timezone Offset
+ * From UTC (0008,0201) places every time in it, those from before a change of daylight saving time too. A suffix of its
+ * own would be redundant, and DCMTK takes it for a violation. Undefined for a text that is no instant.
  */
-export function dicomDateTime(iso: string): string | undefined {
-  const at = new Date(iso);
-  return Number.isNaN(at.getTime()) ? undefined : `${dicomDate(at)}${dicomTime(at)}`;
+export function dicomDateTime(iso: string, writtenAt: Date): string | undefined {
+  const at = Date.parse(iso);
+  if (Number.isNaN(at)) return undefined;
+  const [date, time] = new Date(at - writtenAt.getTimezoneOffset() * 60_000).toISOString().replace('Z', '000').split('T');
+  return date.replaceAll('-', '') + time.replaceAll(':', '');
 }

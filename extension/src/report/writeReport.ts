@@ -111,7 +111,7 @@ function coordinatesText({ coordinates }: Cell): string {
 
 const present = <T>(items: readonly (T | null | undefined | false | '')[]): T[] => items.filter(Boolean) as T[];
 
-function cellGroup(cell: Cell, live: readonly Chromosome[], reference: ImageReference, { subject, byImage }: StudySpecimens): ContentItem {
+function cellGroup(cell: Cell, live: readonly Chromosome[], reference: ImageReference, { subject, byImage }: StudySpecimens, now: Date): ContentItem {
   const counted = cell.state !== 'notCounted' && cell.state !== 'excluded';
   const count = (concept: Code, value: number | undefined) =>
     value === undefined ? null : number(concept, value, UNIT.chromosomes);
@@ -136,18 +136,19 @@ function cellGroup(cell: Cell, live: readonly Chromosome[], reference: ImageRefe
       code(LOCAL.cellState, CELL_STATE[cell.state]),
       cell.exclusion && code(LOCAL.exclusionReason, EXCLUSION_REASON[cell.exclusion.reason]),
       cell.exclusion?.text && text(DCM.comment, `Excluded: ${cell.exclusion.text}`),
+      cell.exclusion?.by && person(LOCAL.excludedBy, cell.exclusion.by.name, observed(cell.exclusion.at, now)),
       cell.slide && text(LOCAL.slide, cell.slide),
       (cell.culture || cell.colony) && text(LOCAL.culture, [cell.culture, cell.colony].filter(Boolean).join(' / ')),
       coordinatesText(cell) && text(LOCAL.slideCoordinates, coordinatesText(cell)),
-      cell.reviewedBy && person(LOCAL.reviewedBy, cell.reviewedBy.name, observed(cell.reviewedAt)),
-      cell.checkedBy && person(LOCAL.checkedBy, cell.checkedBy.name, observed(cell.checkedAt)),
+      cell.reviewedBy && person(LOCAL.reviewedBy, cell.reviewedBy.name, observed(cell.reviewedAt, now)),
+      cell.checkedBy && person(LOCAL.checkedBy, cell.checkedBy.name, observed(cell.checkedAt, now)),
     ]),
   );
 }
 
-const observed = (at: string | undefined) => ({ observedAt: at === undefined ? undefined : dicomDateTime(at) });
+const observed = (at: string | undefined, now: Date) => ({ observedAt: at === undefined ? undefined : dicomDateTime(at, now) });
 
-function chromosomeGroup(cell: Cell, chromosome: Chromosome, place: number, reference: ImageReference): ContentItem {
+function chromosomeGroup(cell: Cell, chromosome: Chromosome, place: number, reference: ImageReference, now: Date): ContentItem {
   const { status, score, type, by, at } = chromosome;
   if (status === 'removed') throw new ReportError('damaged', `Chromosome ${chromosome.id} must be live, got a removed one`);
   const comment = [
@@ -165,7 +166,7 @@ function chromosomeGroup(cell: Cell, chromosome: Chromosome, place: number, refe
       code(DCM.finding, SCT.chromosome),
       rectangle(DCM.imageRegion, chromosome.box, reference),
       code(LOCAL.reviewStatus, REVIEW_STATUS[status]),
-      by && person(LOCAL.editedBy, by.name, observed(at)),
+      by && person(LOCAL.editedBy, by.name, observed(at, now)),
       text(DCM.comment, present(comment).join(' ')),
     ]),
   );
@@ -321,8 +322,8 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
     signal?.throwIfAborted();
     const live = liveChromosomes(cell);
     const reference = imageReference(cell, framed);
-    groups.push(cellGroup(cell, live, reference, specimens));
-    live.forEach((chromosome, index) => groups.push(chromosomeGroup(cell, chromosome, index + 1, reference)));
+    groups.push(cellGroup(cell, live, reference, specimens, now));
+    live.forEach((chromosome, index) => groups.push(chromosomeGroup(cell, chromosome, index + 1, reference, now)));
     await pause();
   }
 
@@ -390,7 +391,7 @@ export async function writeReport(state: CaseState, context: ReportContext): Pro
             VerifyingObserverName: [personName(name)],
             VerifyingObserverIdentificationCodeSequence: [],
             VerifyingOrganization: organization,
-            VerificationDateTime: dicomDateTime(at) ?? dicomDateTime(now.toISOString()),
+            VerificationDateTime: dicomDateTime(at, now) ?? dicomDateTime(now.toISOString(), now),
           })),
         }
       : {}),
