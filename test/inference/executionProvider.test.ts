@@ -41,6 +41,21 @@ test.each<[string, Gpu | undefined, string]>([
   expect((await planProvider({ choice: 'webgpu' }, { ...machine, gpu })).reason).toContain('WebGPU was chosen, but');
 });
 
+test('a browser that never answers: WebAssembly after ten seconds, and the reason is said', async () => {
+  jest.useFakeTimers();
+  try {
+    const gpu: Gpu = { requestAdapter: () => new Promise(() => undefined) };
+    const planned = planProvider({ choice: 'auto' }, { ...machine, gpu });
+    await jest.advanceTimersByTimeAsync(10_000);
+    expect(await planned).toMatchObject({ level: 'wasmThreads', reason: expect.stringContaining('no answer for 10 s') });
+    // No timer is left to keep the worker awake after an answer.
+    await planProvider({ choice: 'auto' }, { ...machine, gpu: REAL });
+    expect(jest.getTimerCount()).toBe(0);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
 test.each([
   [{ crossOriginIsolated: true, hardwareConcurrency: 2 }, undefined, 'wasmThreads', 2, 'chosen'],
   [{ crossOriginIsolated: true, hardwareConcurrency: 64 }, undefined, 'wasmThreads', 4, 'chosen'],

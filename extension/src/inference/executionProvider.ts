@@ -44,6 +44,12 @@ export interface Surroundings {
 /** More than four bring nothing on these graphs, and the viewer needs cores too. */
 const MAX_THREADS = 4;
 
+/**
+ * A browser that has not answered by then has a graphics process or driver that hangs. Its first look may take seconds on
+ * a slow machine; the worker's own watchdog is longer, and would take the silence for a failure of the last level.
+ */
+const ADAPTER_TIMEOUT_MS = 10_000;
+
 export interface PlanOptions {
   readonly choice: ProviderChoice;
   /** wanted number of WebAssembly threads; default min(cores, 4) */
@@ -79,10 +85,16 @@ export async function planProvider(
 async function findAdapter(gpu: Gpu | undefined, takesSoftware: boolean): Promise<{ adapter?: GpuAdapter; reason: string }> {
   if (!gpu) return { reason: 'the browser offers no WebGPU here' };
   let adapter: GpuAdapter | null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer for ${ADAPTER_TIMEOUT_MS / 1000} s`)), ADAPTER_TIMEOUT_MS);
+  });
   try {
-    adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+    adapter = await Promise.race([gpu.requestAdapter({ powerPreference: 'high-performance' }), silence]);
   } catch (error) {
     return { reason: `WebGPU failed to look for an adapter (${error instanceof Error ? error.message : String(error)})` };
+  } finally {
+    clearTimeout(timer);
   }
   if (!adapter) return { reason: 'no WebGPU adapter was found' };
   const name = [adapter.info?.vendor, adapter.info?.architecture].filter(Boolean).join(' ') || 'an unnamed adapter';
