@@ -169,7 +169,14 @@ def boxed_cells(metaphases: MetaphaseSet, indices: list, model: Path, kept: Path
 
 
 def train(
-    data: Path, model: Path, run: Path, steps: int, stop_at: int | None = None, initial: Path | None = None, extra: Path | None = None
+    data: Path,
+    model: Path,
+    run: Path,
+    steps: int,
+    stop_at: int | None = None,
+    initial: Path | None = None,
+    extra: Path | None = None,
+    learning_rate: float = LEARNING_RATE,
 ) -> None:
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
@@ -180,7 +187,7 @@ def train(
         others = MetaphaseSet(extra, "train", run.parent / "cache" / extra.name)
         drawn = boxed_cells(others, list(range(len(others))), model, run / "extra.pkl")
     network = CloseUp().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=LEARNING_RATE, weight_decay=0.05)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.05)
     average, start, last = Average(network, EMA), 0, run / "last.pt"
     if last.exists():
         state = read_checkpoint(last)
@@ -198,7 +205,7 @@ def train(
     for step in range(start, end):
         batch = ahead.result()
         ahead = loader.submit(make_batch, step + 1, cells, drawn)
-        rate = LEARNING_RATE * min(1.0, (step + 1) / WARMUP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        rate = learning_rate * min(1.0, (step + 1) / WARMUP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         for group in optimizer.param_groups:
             group["lr"] = rate
         losses = close_up_losses(network, batch)
@@ -233,10 +240,11 @@ def main():
     parser.add_argument("--steps", type=int, default=7000)
     parser.add_argument("--initial", type=Path, help="checkpoint to start a new run from")
     parser.add_argument("--extra", type=Path, help="a second such folder, of which every tenth cell is")
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="at its highest; less where --initial is to be adapted only")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     try:
-        train(arguments.data, arguments.model, arguments.run, arguments.steps, None, arguments.initial, arguments.extra)
+        train(arguments.data, arguments.model, arguments.run, arguments.steps, None, arguments.initial, arguments.extra, arguments.learning_rate)
     except (DataError, CheckpointError, FloatingPointError) as error:
         sys.exit(f"train_close_up: {error}")
 
