@@ -1,13 +1,7 @@
 /** The count panel: what is counted, by what, cell by cell, and what to do next. It shows and asks; it decides nothing. */
-import { useEffect, useMemo, useRef, useState, type FormEvent, type KeyboardEvent, type MouseEvent } from 'react';
-import { PANEL_REQUEST, type PanelRequest } from '../viewer/commands.ts';
+import { useMemo, useRef, useState, type FormEvent, type KeyboardEvent, type MouseEvent } from 'react';
 import { CellList, GalleryButton, ReviewOrder } from './CellList.tsx';
 import { CountButtons } from './CountButtons.tsx';
-import { DetailsDialog } from './DetailsDialog.tsx';
-import { ExcludeDialog } from './ExcludeDialog.tsx';
-import { GalleryDialog } from './GalleryDialog.tsx';
-import { HelpSheet } from './HelpSheet.tsx';
-import { NameDialog } from './NameDialog.tsx';
 import { RestoreBanner } from './RestoreBanner.tsx';
 import { SaveBar } from './SaveBar.tsx';
 import { SettingsTab } from './SettingsTab.tsx';
@@ -27,15 +21,14 @@ const CONTROL_KEYS: readonly (readonly [selector: string, keys: readonly string[
 
 function keepControlKeys(event: KeyboardEvent) {
   const control = event.target as HTMLElement;
-  // Behind an open dialog nothing listens.
-  const isKept = control.closest('dialog') || CONTROL_KEYS.some(([selector, keys]) => control.closest(selector) && keys.includes(event.key) && !event.ctrlKey && !event.metaKey);
+  const isKept = CONTROL_KEYS.some(([selector, keys]) => control.closest(selector) && keys.includes(event.key) && !event.ctrlKey && !event.metaKey);
   if (isKept) event.stopPropagation();
 }
 
 /** Who works with the mouse has the keys for the image: else Enter, which accepts the cell, would press the last button again. */
 function leaveButton({ target, nativeEvent }: MouseEvent) {
   // A click that a key makes has no pointer.
-  if ((nativeEvent as PointerEvent).pointerType) (target as HTMLElement).closest<HTMLElement>('button:not(dialog *)')?.blur();
+  if ((nativeEvent as PointerEvent).pointerType) (target as HTMLElement).closest<HTMLElement>('button')?.blur();
 }
 
 /** A list that was opened with the mouse gives the keys back once it has its answer; who came to it by the keys stays. */
@@ -54,14 +47,6 @@ function Content() {
   const { state } = useCount();
   const leavingLists = useLeavingLists();
   const [tab, setTab] = useState<Tab>('cells');
-  const [request, setRequest] = useState<PanelRequest | null>(null);
-  useEffect(() => {
-    const onRequest = (event: Event) => setRequest((event as CustomEvent<PanelRequest>).detail);
-    window.addEventListener(PANEL_REQUEST, onRequest);
-    return () => window.removeEventListener(PANEL_REQUEST, onRequest);
-  }, []);
-  // A dialog that is told late of its closing must not close the next one.
-  const closing = (closed: PanelRequest) => () => setRequest(open => (open === closed ? null : open));
   const hasCells = Boolean(state.caseState?.cells.length);
   return (
     <section className="cc" aria-label="Chromosome count" onKeyDown={keepControlKeys} onKeyPress={keepControlKeys} onClick={leaveButton} {...leavingLists}>
@@ -101,11 +86,6 @@ function Content() {
       ) : (
         <EmptyStudy />
       )}
-      <ExcludeDialog isOpen={request === 'exclude'} onClose={closing('exclude')} />
-      <DetailsDialog isOpen={request === 'details'} onClose={closing('details')} />
-      <GalleryDialog isOpen={request === 'gallery' && hasCells} onClose={closing('gallery')} />
-      <NameDialog />
-      <HelpSheet isOpen={request === 'help'} onClose={closing('help')} />
       <div className="cc-hidden" role="status" aria-live="polite">
         {state.announcement}
       </div>

@@ -7,6 +7,7 @@ import { createRoot, type Root } from 'react-dom/client';
 import type { ChromosomeCountService } from '../viewer/ChromosomeCountService.ts';
 import type { HostParams } from '../viewer/hostTypes.ts';
 import { CountPanel } from './CountPanel.tsx';
+import { mountDialogs } from './Dialogs.tsx';
 
 interface HostReact {
   createElement: typeof createElement;
@@ -15,6 +16,8 @@ interface HostReact {
 const roots = new WeakMap<HTMLElement, Root>();
 
 export function createPanelModule({ commandsManager }: HostParams, service: ChromosomeCountService) {
+  const run = (command: string, options?: object) => void commandsManager.run(command, options ?? {});
+  mountDialogs({ service, run });
   let mounted: HTMLElement | null = null;
   // The host calls the ref with null and the element at every render: only a node that is gone for good is unmounted.
   const mount = (node: HTMLElement | null) => {
@@ -31,7 +34,6 @@ export function createPanelModule({ commandsManager }: HostParams, service: Chro
     if (roots.has(node)) return;
     const root = createRoot(node);
     roots.set(node, root);
-    const run = (command: string, options?: object) => void commandsManager.run(command, options ?? {});
     root.render(createElement(CountPanel, { service, run }));
   };
   const hostReact = (window as { react?: HostReact }).react;

@@ -8,7 +8,7 @@ import { createSaveReportCommand } from './stockReports.ts';
 
 const THRESHOLD_STEP = 0.05;
 
-/** For what the panel shows on request: the page listens, so that a key works whether or not the panel has the focus. */
+/** For what is shown on request: the page listens, so that a key works whether or not the panel is on the screen. */
 export const PANEL_REQUEST = 'chromosome-count-panel-request';
 export type PanelRequest = 'help' | 'exclude' | 'details' | 'gallery';
 const askPanel = (request: PanelRequest) => window.dispatchEvent(new CustomEvent(PANEL_REQUEST, { detail: request }));
