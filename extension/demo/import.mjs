@@ -121,6 +121,12 @@ export async function importFolder({ folder, store, patient = '', id = '', slide
       for (const [page, picture] of pages.entries()) {
         const { samples, bitsStored } = picture;
         const kind = bitsStored > 8 ? 'secondaryCapture' : 'vlMicroscopic';
+        const sopInstanceUID = uidFor(`import ${key} ${index} ${page}`);
+        // The UID names the pixels. Encoded again the file could differ: a copied folder has other dates.
+        if (store.select({ sopUID: sopInstanceUID }).length) {
+          numImages++;
+          continue;
+        }
         const encoded = await encodeImage({
           frames: [picture.pixels], width: picture.width, height: picture.height, samples, bitsStored, kind,
           attributes: {
@@ -128,7 +134,7 @@ export async function importFolder({ folder, store, patient = '', id = '', slide
             StudyInstanceUID: studyInstanceUID, StudyID: '1', StudyDescription: asValue(`Imported: ${name}`), AccessionNumber: '',
             StudyDate: dicomDate(taken), StudyTime: dicomTime(taken), ReferringPhysicianName: '',
             SeriesInstanceUID: uidFor(`import ${key} ${kind}`), SeriesNumber: kind === 'vlMicroscopic' ? 1 : 2, SeriesDescription: asValue(`Slide ${slide}`),
-            SOPInstanceUID: uidFor(`import ${key} ${index} ${page}`), InstanceNumber: numImages + 1,
+            SOPInstanceUID: sopInstanceUID, InstanceNumber: numImages + 1,
             Modality: kind === 'vlMicroscopic' ? 'GM' : 'OT', Manufacturer: 'chromosome-count import', ManufacturerModelName: 'import', PatientOrientation: [],
             ContentDate: dicomDate(taken), ContentTime: dicomTime(taken), AcquisitionDateTime: dicomDate(taken) + dicomTime(taken),
             ImageComments: pages.length > 1 ? `${file}, page ${page + 1}` : file,
