@@ -127,6 +127,15 @@ inBrowser('chromosome count in the stock viewer', () => {
     await untilShownCountIs(page, before.count - 1);
     await page.keyboard.press('Control+z');
     await untilShownCountIs(page, before.count);
+    // "Delete all" comes box by box, and is one step of the cell.
+    await page.evaluate(uids => {
+      const list = window.services.measurementService as never as { clearMeasurements(filter: (measurement: { uid: string }) => boolean): void };
+      list.clearMeasurements(({ uid }) => uids.includes(uid));
+    }, before.boxes.slice(3, 8).map(({ id }) => id));
+    await untilShownCountIs(page, before.count - 5);
+    expect(await page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.log.at(-1)!.changes.filter(({ on }) => on === 'chromosome').length)).toBe(5);
+    await page.keyboard.press('Control+z');
+    await untilShownCountIs(page, before.count);
   });
 
   test('another threshold changes the boxes without a second inference', async () => {

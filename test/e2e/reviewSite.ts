@@ -97,10 +97,10 @@ export async function showCell(page: Page, cellIndex: number): Promise<void> {
   await page.waitForFunction(index => {
     const service = window.services.chromosomeCountService;
     const { caseState, shownCellId } = service.getState();
-    const viewport = window.cornerstone.getEnabledElements()[0]?.viewport as { getCurrentImageId?(): string; element?: HTMLElement } | undefined;
+    const viewport = window.cornerstone.getEnabledElements()[0]?.viewport as { getCurrentImageId?(): string; getCornerstoneImage?(): { imageId: string } | undefined; element?: HTMLElement } | undefined;
     const imageId = viewport?.getCurrentImageId?.();
     const cell = caseState!.cells[index];
-    if (!imageId || shownCellId !== cell.id || service.cellOfImage(imageId) !== cell.id || !window.cornerstone.cache.getImage(imageId)) return false;
+    if (!imageId || shownCellId !== cell.id || service.cellOfImage(imageId) !== cell.id || viewport!.getCornerstoneImage?.()?.imageId !== imageId) return false;
     // A checker sees boxes of their own, which may be none.
     const live = service.person().role === 'reader' ? cell.chromosomes.filter(({ status }) => status !== 'removed').length : 0;
     return viewport!.element!.querySelectorAll('svg.svg-layer rect').length >= live;

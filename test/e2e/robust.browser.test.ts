@@ -38,7 +38,7 @@ const countAll = (page: Page) => page.getByRole('button', { name: /^Count all/ }
 const untilRunEnds = (page: Page) => page.waitForFunction(() => window.services.chromosomeCountService.getState().run === null, null, { timeout: 600_000 });
 const untilNumDone = (page: Page, numDone: number) =>
   page.waitForFunction(expected => (window.services.chromosomeCountService.getState().run?.numDone ?? 0) >= expected, numDone, { timeout: 600_000 });
-const panelText = (page: Page) => page.locator('.cc').innerText();
+const panelText = (page: Page) => page.locator('section.cc').innerText();
 const detectorWorker = (page: Page): Worker => page.workers().find(worker => worker.url().includes('detector.worker'))!;
 const isFrameOf = (sopInstanceUID: string) => (url: URL) => url.pathname.includes(`/instances/${sopInstanceUID}/frames/`);
 
@@ -138,6 +138,7 @@ inBrowser('trouble in the stock viewer', () => {
       null,
     ]);
     expect((await outcomes(page))[4]).toMatchObject({ state: 'counted', count: images[4].count });
+    expect(await page.evaluate(() => window.services.chromosomeCountService.getState().announcement)).toBe(`Cell 5: ${images[4].count} chromosomes.`);
     await page.unrouteAll();
     await countAll(page);
     await untilRunEnds(page);
@@ -320,8 +321,65 @@ inBrowser('trouble in the stock viewer', () => {
     expect((await outcomes(second))[0]).toMatchObject({ state: 'counted', count: image.count });
     // When the first tab is closed, the second one takes over, and offers what the first one left.
     await page.close({ runBeforeUnload: false });
-    await second.getByRole('button', { name: 'Restore' }).click();
+    // What the second one did meanwhile is not replaced without a question, and both are kept while the offer stands.
+    const question = second.waitForEvent('dialog');
+    const asked = second.getByRole('button', { name: 'Restore' }).click();
+    const dialog = await question;
+    expect(dialog.message()).toContain('What you have done since, and not saved, is replaced by it.');
+    await dialog.accept();
+    await asked;
     await second.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells.every(({ state }) => state === 'counted'));
+  });
+
+  test('what is done while an offer stands is kept beside it; where nothing is kept, the page holds it over the browser’s own way back', async () => {
+    await goodStudy('OFFER', 3);
+    const addBox = (index: number) =>
+      page.evaluate(i => {
+        const service = window.services.chromosomeCountService;
+        service.act({ type: 'addChromosome', cellId: service.getState().caseState!.cells[i].id, chromosomeId: `2.25.77${i}`, box: [10, 10, 60, 60] });
+      }, index);
+    const offer = page.getByRole('region', { name: 'Unsaved work' });
+    const open = async () => {
+      await launchFromStudyList(page, 'SYNTHETIC OFFER');
+      await page.waitForSelector('.cc-cell');
+    };
+    const back = async () => {
+      await page.goBack();
+      await page.getByText('SYNTHETIC OFFER').first().waitFor();
+    };
+    const restored = async () => {
+      await offer.getByRole('button', { name: 'Restore' }).click();
+      return (await outcomes(page)).map(({ state }) => state);
+    };
+    page.on('dialog', dialog => void dialog.accept());
+    await page.goto(site.url);
+    await open();
+    await addBox(0);
+    await back();
+    await open();
+    await offer.waitFor();
+    await addBox(1);
+    await back();
+    await page.waitForFunction(async study => {
+      const opening = indexedDB.open('chromosome-count');
+      const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
+      const asked = database.transaction('unsaved-work').objectStore('unsaved-work').get(study);
+      const kept = await new Promise<{ earlier?: object } | undefined>(resolve => (asked.onsuccess = () => resolve(asked.result)));
+      database.close();
+      return kept?.earlier !== undefined;
+    }, await studyOf(site.url, 'OFFER'));
+    // From here on what the browser keeps is all there is.
+    await page.reload();
+    await open();
+    expect(await restored()).toEqual(['notCounted', 'counted', 'notCounted']);
+    expect(await restored()).toEqual(['counted', 'notCounted', 'notCounted']);
+    expect(await offer.count()).toBe(0);
+
+    await page.evaluate(() => window.services.chromosomeCountService.changeSettings({ keepUnsavedWork: false }));
+    await addBox(2);
+    await back();
+    await open();
+    expect(await restored()).toEqual(['counted', 'notCounted', 'counted']);
   });
 
   test('where the browser stores nothing, the count goes on and the reader is told once', async () => {
@@ -413,6 +471,7 @@ inBrowser('trouble in the stock viewer', () => {
     await goodStudy('PROVIDER', 1);
     await openStudy(page, site.url, 'PROVIDER');
     await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.locator('#cc-threshold').fill('0.85');
     const panel = page.locator('.cc');
     await panel.getByText(/WebAssembly on .*(software|no WebGPU adapter|no WebGPU here)/).first().waitFor();
     const runtime = join(site.pluginDir, 'ort', 'ort.webgpu.min.mjs');
@@ -427,6 +486,7 @@ inBrowser('trouble in the stock viewer', () => {
     await page.getByRole('button', { name: 'Count this cell' }).click();
     await untilRunEnds(page);
     expect((await outcomes(page))[0]).toMatchObject({ state: 'counted', error: null });
+    expect(await page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells[0].aiRun!.scoreThreshold)).toBe(0.85);
   });
 
   test('a count that starts by itself when the study opens', async () => {

@@ -114,10 +114,10 @@ export async function untilReady(page: Page): Promise<void> {
 /** The image that the active viewport wants is decoded, drawn and known to the panel. */
 export async function untilImageIsShown(page: Page): Promise<void> {
   await page.waitForFunction(() => {
-    const viewport = window.cornerstone?.getEnabledElements?.()[0]?.viewport as { getCurrentImageId?(): string } | undefined;
+    const viewport = window.cornerstone?.getEnabledElements?.()[0]?.viewport as { getCurrentImageId?(): string; getCornerstoneImage?(): { imageId: string } | undefined } | undefined;
     const imageId = viewport?.getCurrentImageId?.();
     const service = window.services?.chromosomeCountService;
-    if (!imageId || !window.cornerstone.cache.getImage(imageId)) return false;
+    if (!imageId || viewport!.getCornerstoneImage?.()?.imageId !== imageId) return false;
     return service.cellOfImage(imageId) !== null && service.cellOfImage(imageId) === service.getState().shownCellId;
   });
 }
