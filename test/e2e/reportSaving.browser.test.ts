@@ -164,6 +164,15 @@ inBrowser('a count in the archive', () => {
     await launchFromStudyList(page, STUDY_DESCRIPTION);
     await untilReportIs(page, stored.SOPInstanceUID);
     expect(await stateOf(page)).toEqual(JSON.parse(JSON.stringify(state)));
+    // An older one opens on request, and the newest again.
+    await page.getByRole('tab', { name: 'Summary' }).click();
+    const nextListed = page.locator('.cc-section', { hasText: 'Stored in this study' }).locator('li').nth(1).getByRole('button');
+    await nextListed.click();
+    await untilReportIs(page, newest.SOPInstanceUID);
+    expect(await stateOf(page)).toEqual(before);
+    await nextListed.click();
+    await untilReportIs(page, stored.SOPInstanceUID);
+    await page.getByRole('tab', { name: 'Cells' }).click();
   });
 
   test('in our mode the stock "Create SR" saves the count, without a dialog of its own', async () => {

@@ -180,8 +180,15 @@ inBrowser('states of the panel', () => {
     await page.getByRole('button', { name: 'Check cell' }).click();
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[1].secondRead?.outcome === 'differs');
     await showCell(page, 0);
-    await page.getByRole('textbox', { name: 'Checker’s count by eye' }).fill('4');
-    await page.getByRole('textbox', { name: 'Checker’s count by eye' }).press('Enter');
+    const typed = page.getByRole('textbox', { name: 'Checker’s count by eye' });
+    // Enter alone signs: what Escape or a click elsewhere ends is given up.
+    for (const giveUp of [() => typed.press('Escape'), () => typed.blur()]) {
+      await typed.fill('9');
+      await giveUp();
+      expect([await typed.inputValue(), (await cellFacts(page, 0)).outcome]).toEqual(['', undefined]);
+    }
+    await typed.fill('4');
+    await typed.press('Enter');
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[0].state === 'checked');
     expect(await cellFacts(page, 0)).toMatchObject({ readerCount: 4, checkerCount: 4, outcome: 'agreed' });
     await page.getByRole('tab', { name: 'Summary' }).click();
