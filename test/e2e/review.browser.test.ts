@@ -521,6 +521,44 @@ inBrowser('review in the stock viewer', () => {
     await page.keyboard.press('Escape');
   });
 
+  test('with the panel out of sight the questions are asked and the archive’s answer is told; a cell that cannot be seen yet is not signed', async () => {
+    const id = await cellId(page, 5);
+    const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 } });
+    let answer = () => {};
+    const isAnswered = new Promise<void>(resolve => (answer = resolve));
+    // What the viewer has given up meanwhile cannot be answered.
+    await context.route(url => url.pathname.includes(`/instances/${id.split(':')[0]}/frames/`), route => isAnswered.then(() => route.continue()).catch(() => {}));
+    const nameless = await openReview(site, { name: '', context });
+    const runCommand = (command: string) => nameless.evaluate(name => void (window as never as { commandsManager: { run(command: string, options: object): unknown } }).commandsManager.run(name, {}), command);
+    await recordRun(nameless, 5, FAR);
+    await nameless.evaluate(() => {
+      const { panelService } = window.services as never as { panelService: { activatePanel(id: string, force: boolean): void } };
+      panelService.activatePanel('@ohif/extension-cornerstone.panelModule.panelMeasurement', true);
+    });
+    await nameless.locator('section.cc').waitFor({ state: 'detached' });
+    await nameless.evaluate(shown => void window.services.chromosomeCountService.navigation.showCell(shown), id);
+    await nameless.keyboard.press('Enter');
+    await nameless.getByText('The image of cell 6 is not on the screen yet.').first().waitFor();
+    answer();
+    await untilImageIsShown(nameless);
+    await nameless.keyboard.press('x');
+    const exclusion = nameless.getByRole('dialog', { name: /^Exclude/ });
+    await exclusion.waitFor();
+    await nameless.keyboard.press('Escape');
+    await exclusion.waitFor({ state: 'hidden' });
+    await nameless.keyboard.press('Enter');
+    const question = nameless.getByRole('dialog', { name: 'Who is reading?' });
+    await question.getByRole('button', { name: 'Cancel' }).click();
+    expect((await cellFacts(nameless, 5)).state).toBe('counted');
+    await nameless.route(/\/dicomweb\/studies(\/[\d.]+)?$/, route => (route.request().method() === 'POST' ? route.fulfill({ status: 500, body: 'Disk full' }) : route.continue()));
+    await runCommand('promptSaveReport');
+    await question.getByLabel('Your name').waitFor();
+    await nameless.keyboard.type('Grace Hopper');
+    await nameless.keyboard.press('Enter');
+    await nameless.getByText(/Disk full.*The count is not saved/).first().waitFor();
+    await nameless.close();
+  });
+
   test('leaving with unsaved work asks', async () => {
     await recordRun(page, 6, FAR);
     const stays = page.waitForEvent('dialog').then(async question => {
@@ -559,44 +597,6 @@ inBrowser('review in the stock viewer', () => {
     await nameless.waitForFunction(() => window.services.chromosomeCountService.getState().caseState!.cells[8].state === 'reviewed');
     const names = await nameless.evaluate(() => window.services.chromosomeCountService.getState().caseState!.log.filter(({ by }) => by.role === 'reader').map(({ by }) => by.name));
     expect(new Set(names.slice(-4))).toEqual(new Set(['Grace Hopper']));
-    await nameless.close();
-  });
-
-  test('with the panel out of sight the questions are asked and the archive’s answer is told; a cell that cannot be seen yet is not signed', async () => {
-    const id = await cellId(page, 5);
-    const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 } });
-    let answer = () => {};
-    const isAnswered = new Promise<void>(resolve => (answer = resolve));
-    // What the viewer has given up meanwhile cannot be answered.
-    await context.route(url => url.pathname.includes(`/instances/${id.split(':')[0]}/frames/`), route => isAnswered.then(() => route.continue()).catch(() => {}));
-    const nameless = await openReview(site, { name: '', context });
-    const runCommand = (command: string) => nameless.evaluate(name => void (window as never as { commandsManager: { run(command: string, options: object): unknown } }).commandsManager.run(name, {}), command);
-    await recordRun(nameless, 5, FAR);
-    await nameless.evaluate(() => {
-      const { panelService } = window.services as never as { panelService: { activatePanel(id: string, force: boolean): void } };
-      panelService.activatePanel('@ohif/extension-cornerstone.panelModule.panelMeasurement', true);
-    });
-    await nameless.locator('section.cc').waitFor({ state: 'detached' });
-    await nameless.evaluate(shown => void window.services.chromosomeCountService.navigation.showCell(shown), id);
-    await nameless.keyboard.press('Enter');
-    await nameless.getByText('The image of cell 6 is not on the screen yet.').first().waitFor();
-    answer();
-    await untilImageIsShown(nameless);
-    await nameless.keyboard.press('x');
-    const exclusion = nameless.getByRole('dialog', { name: /^Exclude/ });
-    await exclusion.waitFor();
-    await nameless.keyboard.press('Escape');
-    await exclusion.waitFor({ state: 'hidden' });
-    await nameless.keyboard.press('Enter');
-    const question = nameless.getByRole('dialog', { name: 'Who is reading?' });
-    await question.getByRole('button', { name: 'Cancel' }).click();
-    expect((await cellFacts(nameless, 5)).state).toBe('counted');
-    await nameless.route(/\/dicomweb\/studies(\/[\d.]+)?$/, route => (route.request().method() === 'POST' ? route.fulfill({ status: 500, body: 'Disk full' }) : route.continue()));
-    await runCommand('promptSaveReport');
-    await question.getByLabel('Your name').waitFor();
-    await nameless.keyboard.type('Grace Hopper');
-    await nameless.keyboard.press('Enter');
-    await nameless.getByText(/Disk full.*The count is not saved/).first().waitFor();
     await nameless.close();
   });
 
