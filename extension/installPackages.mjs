@@ -35,8 +35,8 @@ function areInstalled(root) {
 
 /**
  * Runs `npm ci` where packages are missing: in a clean clone, after a pull that brought another lockfile, or where npm
- * was told to leave development packages out (NODE_ENV=production), which here are all of them. Everything it says goes to the error stream: the output belongs to
- * the program that follows.
+ * was told to leave development packages out (NODE_ENV=production), which here are all of them. Everything it says goes
+ * to the error stream: the output belongs to the program that follows.
  *
  * @throws StartError when npm is missing or fails
  */

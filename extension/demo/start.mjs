@@ -62,9 +62,10 @@ export async function describePacs(siteUrl, timeoutMs = 10_000) {
     const { ok, status } = response;
     if (ok) return null;
     const target = response.headers.get('location')?.replace(/\?.*$/, '');
+    const causes = { 401: 'it wants a user and a password: PACS=https://user:password@…', 403: 'this user may not query it', 404: 'is this its DICOMweb root?' };
     const cause = target
       ? `it sends on to ${target}, where the viewer may not follow: start with the DICOMweb root there, PACS=…`
-      : { 401: 'it wants a user and a password: PACS=https://user:password@…', 403: 'this user may not query it', 404: 'is this its DICOMweb root?', 502: status === 502 && (await unreachable(response)) }[status];
+      : status === 502 ? await unreachable(response) : causes[status];
     return `The PACS does not list studies (${status}${cause ? `, ${cause}` : ''}). The study list stays empty until it does.`;
   } catch {
     return `The PACS has not answered for ${timeoutMs / 1000} s. The study list stays empty until it does.`;

@@ -5,7 +5,8 @@
 First the detector runs once over all training images (kept in candidates.pkl of the run, for these weights). A step then
 takes four cells and 64 boxes of each, those that are not plainly right four times as often, and asks of each box what
 share of a chromosome's box it covers, where that box lies, and of which type it is. The images that choose thresholds
-(evaluate.py --tuning) are left out. With --extra, every tenth cell is of that folder: drawn cells, say. Written while it trains: last.pt (every four minutes), log.jsonl.
+(evaluate.py --tuning) are left out. With --extra, every tenth cell is of that folder: drawn cells, say. Written while it
+trains: last.pt (every four minutes), log.jsonl.
 """
 from __future__ import annotations
 
