@@ -60,11 +60,12 @@ test('two crossing chromosomes: hard NMS drops one, Embedding-Guided NMS keeps b
   expect(found('eg')).toEqual([0, 1]);
 });
 
-/** Algorithm 1 as it is written: the best remaining box decays every other one at once. */
+/** Algorithm 1 as it is written: the best remaining box decays every other one at once; a product of exponentials is that of the sum. */
 function algorithm1(boxes: Float32Array, scores: Float32Array, embeddings: Float32Array, options: typeof PRINTED): { indices: number[]; scores: number[] } {
   const { sigma, delta, exponent, base, steepness, scoreFloor, maxDetections } = options;
   const areas = boxAreas(boxes);
   const decayed = Float64Array.from(scores);
+  const sums = new Float64Array(scores.length);
   let remaining = [...scores.keys()].filter((i) => scores[i] >= scoreFloor);
   const indices: number[] = [];
   while (remaining.length > 0 && indices.length < maxDetections) {
@@ -75,7 +76,8 @@ function algorithm1(boxes: Float32Array, scores: Float32Array, embeddings: Float
       if (i === best || overlap === 0) return i !== best;
       const sigmoid = 1 / (1 + Math.exp(steepness * (Math.abs(embeddings[best] - embeddings[i]) - delta)));
       const power = exponent === 4 ? overlap * overlap * (overlap * overlap) : overlap ** exponent;
-      decayed[i] *= Math.exp(-(power * (base + sigmoid)) / sigma);
+      sums[i] += power * (base + sigmoid);
+      decayed[i] = scores[i] * Math.exp(-sums[i] / sigma);
       return decayed[i] >= scoreFloor;
     });
   }

@@ -3,6 +3,8 @@
  * overlap it, repeat. boxes [N,4] xyxy, scores [N] in any order, any frame.
  *
  *   s_i ← s_i · exp(−IoU^p · (base + S_i) / σ),   S_i = 0 without guidance, else 1 / (1 + exp(k·(|e_max − e_i| − Δ)))
+ *
+ * The exponents of one box are summed, so that a turn costs one exponential for all the boxes that decay it.
  */
 import { NearGrid } from './nearGrid.ts';
 import { ScoreHeap } from './scoreHeap.ts';
@@ -54,6 +56,8 @@ export function decayNms(boxes: Float32Array, scores: Float32Array, decay: Decay
   const taken = new Float64Array(capacity * TAKEN_FIELDS);
   /** of the boxes taken, how many have decayed box i */
   const numApplied = new Int32Array(scores.length);
+  /** by box: the sum of IoU^p · (base + S) over them */
+  const decayed = new Float64Array(scores.length);
   let numSelected = 0;
   while (remaining.size > 0 && numSelected < capacity) {
     const i = remaining.best;
@@ -64,7 +68,9 @@ export function decayNms(boxes: Float32Array, scores: Float32Array, decay: Decay
     const area = (x1 - x0) * (y1 - y0);
     const embedding = embeddings[i];
     const before = remaining.scores[i];
-    let score = before;
+    let sum = decayed[i];
+    // Where the score is sure to have fallen below the floor; which boxes fall is decided by the score itself.
+    const enough = sigma * (Math.log(scores[i] / scoreFloor) + 1e-6);
     const column0 = grid.column(x0);
     const row0 = grid.row(y0);
     const column1 = grid.column(x1);
@@ -91,14 +97,16 @@ export function decayNms(boxes: Float32Array, scores: Float32Array, decay: Decay
         // The powers in use without the general one, which takes as long as the rest of the decay.
         const power = exponent === 2 ? square : exponent === 3 ? square * overlap : exponent === 4 ? square * square : overlap ** exponent;
         const sigmoid = guidance === null ? 0 : 1 / (1 + Math.exp(steepness * (Math.abs(taken[k + 5] - embedding) - delta)));
-        score *= Math.exp(-(power * (base + sigmoid)) / sigma);
-        if (score < scoreFloor) break turn;
+        sum += power * (base + sigmoid);
+        if (sum > enough) break turn;
       }
     }
+    const score = sum === decayed[i] ? before : scores[i] * Math.exp(-sum / sigma);
     if (score < scoreFloor) {
       remaining.dropBest();
     } else if (score < before) {
       numApplied[i] = numSelected;
+      decayed[i] = sum;
       remaining.lowerBest(score);
     } else {
       grid.put(numSelected, column0, row0, column1, row1);
