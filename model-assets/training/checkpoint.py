@@ -33,3 +33,16 @@ def best_state(checkpoint: dict) -> dict:
 def steps_of(checkpoint: dict) -> int:
     """All steps behind the weights, those of the checkpoint that a run began from included."""
     return int(checkpoint["step"]) + int(checkpoint.get("before", 0))
+
+
+def narrow_rpn(state: dict, rpn_channels: int) -> dict:
+    """The weights with an RPN of so many hidden channels: those that weigh most in what it says. A wider one is cut, so
+    that training goes on from it; one that is narrow enough is left as it is."""
+    if len(state["rpn.bias"]) <= rpn_channels:
+        return state
+    said = torch.cat([state["rpn_objectness.weight"], state["rpn_deltas.weight"]]).flatten(1).norm(dim=0)
+    heard = state["rpn.weight"].flatten(1).norm(dim=1)
+    kept = (said * heard).argsort(descending=True)[:rpn_channels].sort().values
+    cut = {name: state[name][kept] for name in ("rpn.weight", "rpn.bias")}
+    cut.update({name: state[name][:, kept] for name in ("rpn_objectness.weight", "rpn_deltas.weight")})
+    return {**state, **cut}

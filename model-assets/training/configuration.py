@@ -22,7 +22,8 @@ class Configuration:
     """One run. Sizes are in network px; the seed rules every random choice."""
 
     backbone: str = "resnet18-half"
-    channels: int = 128  # of P3 and of the RPN
+    channels: int = 128  # of P3
+    rpn_channels: int = 128  # of the RPN's hidden layer
     fc: int = 512  # width of the two FC layers of the heads
     hnas: str = "v2"
     template_module: bool = True
@@ -56,6 +57,8 @@ class Configuration:
         for name, allowed in (("backbone", BACKBONES), ("hnas", HNAS), ("repulsion", REPULSION)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}")
+        if self.rpn_channels < 1:
+            raise ValueError(f"rpn_channels: expected at least 1, got {self.rpn_channels}")
         if self.canvas % 32:
             raise ValueError(f"canvas: expected a multiple of 32, got {self.canvas}")
 

@@ -166,9 +166,9 @@ class DeepACE(nn.Module):
         self.config = config
         self.backbone = make_backbone(config.backbone)
         self.pyramid = FeaturePyramid(self.backbone.outputs, config.channels)
-        self.rpn = nn.Conv2d(config.channels, config.channels, 3, padding=1)
-        self.rpn_objectness = nn.Conv2d(config.channels, NUM_ANCHORS, 1)
-        self.rpn_deltas = nn.Conv2d(config.channels, NUM_ANCHORS * 4, 1)
+        self.rpn = nn.Conv2d(config.channels, config.rpn_channels, 3, padding=1)
+        self.rpn_objectness = nn.Conv2d(config.rpn_channels, NUM_ANCHORS, 1)
+        self.rpn_deltas = nn.Conv2d(config.rpn_channels, NUM_ANCHORS * 4, 1)
         self.fc1 = nn.Linear(config.channels * 49, config.fc)
         self.fc2 = nn.Linear(config.fc, config.fc)
         self.score = nn.Linear(config.fc, 1)

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from augment import training_sample
-from checkpoint import best_state, read_checkpoint, steps_of
+from checkpoint import best_state, narrow_rpn, read_checkpoint, steps_of
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
@@ -156,7 +156,7 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     before = 0
     if initial:
         begun = read_checkpoint(initial, device)
-        model.load_state_dict(best_state(begun))
+        model.load_state_dict(narrow_rpn(best_state(begun), config.rpn_channels))
         before = steps_of(begun)
     optimizer = make_optimizer(model, config)
     average = Average(model, config.ema)

@@ -22,7 +22,7 @@ def tiny_network():
     from network import DeepACE
 
     torch.manual_seed(3)
-    network = DeepACE(Configuration(channels=16, fc=32)).eval()
+    network = DeepACE(Configuration(channels=16, rpn_channels=16, fc=32)).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-0.2, 0.2)

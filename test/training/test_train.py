@@ -1,4 +1,5 @@
 """Training on a folder drawn by us: it learns something, resumes exactly, and refuses what cannot be resumed."""
+import dataclasses
 import json
 
 import numpy as np
@@ -9,11 +10,12 @@ from PIL import Image
 import train as training
 from augment import training_sample
 from configuration import Configuration
-from checkpoint import read_checkpoint, steps_of
+from checkpoint import narrow_rpn, read_checkpoint, steps_of
 from dataset import MetaphaseSet
 from golden import STRIPS, draw_picture
+from network import DeepACE
 
-CONFIG = Configuration(channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128, soft_scores=True)
+CONFIG = Configuration(channels=16, rpn_channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128, soft_scores=True)
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,27 @@ def test_a_run_that_begins_from_another_adds_to_its_steps(drawn, tmp_path):
     training.train(drawn, tmp_path / "second", CONFIG, "cpu", stop_at=3)
     assert weights(tmp_path / "second")["step"] == 3
     assert steps_of(weights(tmp_path / "second")) == 5
+
+
+def test_an_rpn_is_cut_to_the_channels_that_weigh_most(drawn, tmp_path):
+    torch.manual_seed(1)
+    wide, narrow = DeepACE(CONFIG).eval(), DeepACE(dataclasses.replace(CONFIG, rpn_channels=5)).eval()
+    silent = torch.arange(16) % 3 != 0  # ten say next to nothing, six much
+    for layer in (wide.rpn_objectness, wide.rpn_deltas):
+        torch.nn.init.normal_(layer.weight)
+        layer.weight.data[:, silent] *= 1e-9
+    least = int(wide.rpn.weight.data[::3].flatten(1).norm(dim=1).argmin()) * 3
+    wide.rpn.weight.data[least] *= 1e-9
+    narrow.load_state_dict(narrow_rpn(wide.state_dict(), 5))
+    picture = torch.from_numpy(draw_picture())[None, None]
+    with torch.no_grad():
+        for got, wanted in zip(narrow.dense(picture), wide.dense(picture)):
+            torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5)
+    state = wide.state_dict()
+    assert narrow_rpn(state, 16) is state
+    training.train(drawn, tmp_path / "first", CONFIG, "cpu", stop_at=1)
+    training.train(drawn, tmp_path / "cut", dataclasses.replace(CONFIG, rpn_channels=5), "cpu", stop_at=1, initial=tmp_path / "first" / "last.pt")
+    assert weights(tmp_path / "cut")["model"]["rpn.bias"].shape == (5,)
 
 
 def test_checkpoint_of_another_configuration_is_refused(drawn, tmp_path):
