@@ -7,7 +7,7 @@ import { candidateAt, smallestAround } from './boxAtPoint.ts';
 import { BoxMoving } from './BoxMoving.ts';
 import { CellMarks } from './CellMarks.ts';
 import { CHROMOSOME_TOOL, type ChromosomeToolHost, type EditMode } from './chromosomeTool.ts';
-import type { OpenCase } from './OpenCase.ts';
+import type { OpenCase, ReaderAction } from './OpenCase.ts';
 import type { ServiceContext } from './serviceContext.ts';
 
 type Point = readonly [number, number];
@@ -138,9 +138,13 @@ export class BoxEditing {
   #drawn(imageId: string, box: Box, mode: EditMode): void {
     const cellId = this.#context.images.cellOf(imageId);
     if (!cellId) return;
-    if (mode === 'remove') this.#openCase.act({ type: 'rejectRegion', cellId, region: box });
-    else this.#openCase.act({ type: 'addChromosome', cellId, chromosomeId: newUID(), box });
-    this.#openCase.announceCount(cellId);
+    if (mode === 'remove') this.#edit({ type: 'rejectRegion', cellId, region: box });
+    else this.#edit({ type: 'addChromosome', cellId, chromosomeId: newUID(), box });
+  }
+
+  /** The new count is told only where there is one: else it would take the place of the reason why not. */
+  #edit(action: ReaderAction & { readonly cellId: string }): void {
+    if (this.#openCase.act(action)) this.#openCase.announceCount(action.cellId);
   }
 
   #removeAt(cellId: string, point: Point): void {
@@ -153,13 +157,11 @@ export class BoxEditing {
 
   /** One difference of the proposal is taken over; the others stay open. */
   #acceptDifference(cellId: string, differenceId: string): void {
-    this.#openCase.act({ type: 'acceptDifferences', cellId, differenceIds: [differenceId] });
-    this.#openCase.announceCount(cellId);
+    this.#edit({ type: 'acceptDifferences', cellId, differenceIds: [differenceId] });
   }
 
   #remove(cellId: string, chromosomeId: string, moreIds?: readonly string[]): void {
-    this.#openCase.act({ type: 'removeChromosome', cellId, chromosomeId, moreIds });
-    this.#openCase.announceCount(cellId);
+    this.#edit({ type: 'removeChromosome', cellId, chromosomeId, moreIds });
   }
 
   /** What a run proposes at this point, a ghost or the model's own candidate if there is one, else a box of fitting size. */
@@ -171,21 +173,20 @@ export class BoxEditing {
     }
     const ghost = smallestAround(this.#openCase.visible(cellId).filter(({ status }) => status === 'removed'), point);
     if (ghost) {
-      this.#openCase.act({ type: 'restoreChromosome', cellId, chromosomeId: ghost.id });
-    } else {
-      const live = this.#openCase.live(cellId).map(({ box }) => box);
-      const { rows, columns } = this.#openCase.cell(cellId).imageRef;
-      const detection = this.#detectionOf(cellId);
-      // A box that leaps to the model's place would tell a blind checker where the model sees a chromosome.
-      const candidate = isReadBlind(this.#openCase.state!) ? null : candidateAt(detection, point, live);
-      const box = candidate ?? fittingBox(live, point, { rows, columns, fallbackSidePx: detection?.sizePx });
-      if (live.some(other => boxIou(other, box) > SAME_CHROMOSOME_IOU)) {
-        this.#context.announce('This chromosome has a box already. Drag to draw another one.');
-        return;
-      }
-      this.#openCase.act({ type: 'addChromosome', cellId, chromosomeId: newUID(), box });
+      this.#edit({ type: 'restoreChromosome', cellId, chromosomeId: ghost.id });
+      return;
     }
-    this.#openCase.announceCount(cellId);
+    const live = this.#openCase.live(cellId).map(({ box }) => box);
+    const { rows, columns } = this.#openCase.cell(cellId).imageRef;
+    const detection = this.#detectionOf(cellId);
+    // A box that leaps to the model's place would tell a blind checker where the model sees a chromosome.
+    const candidate = isReadBlind(this.#openCase.state!) ? null : candidateAt(detection, point, live);
+    const box = candidate ?? fittingBox(live, point, { rows, columns, fallbackSidePx: detection?.sizePx });
+    if (live.some(other => boxIou(other, box) > SAME_CHROMOSOME_IOU)) {
+      this.#context.announce('This chromosome has a box already. Drag to draw another one.');
+      return;
+    }
+    this.#edit({ type: 'addChromosome', cellId, chromosomeId: newUID(), box });
   }
 
   // ---- selection ----
@@ -246,8 +247,7 @@ export class BoxEditing {
       this.#context.notify('info', 'Nothing to split', 'Click a box to select it, then split it.');
       return;
     }
-    this.#openCase.act({ type: 'splitChromosome', cellId: shownCellId, chromosomeId: chromosome.id, newIds: [newUID(), newUID()] });
-    this.#openCase.announceCount(shownCellId);
+    this.#edit({ type: 'splitChromosome', cellId: shownCellId, chromosomeId: chromosome.id, newIds: [newUID(), newUID()] });
   }
 
   mergeSelected(): void {
@@ -257,7 +257,6 @@ export class BoxEditing {
       this.#context.notify('info', 'Nothing to merge', 'Select two boxes (click one, then the other with Shift), then merge them.');
       return;
     }
-    this.#openCase.act({ type: 'mergeChromosomes', cellId: shownCellId, chromosomeIds: [first.id, second.id], newId: newUID() });
-    this.#openCase.announceCount(shownCellId);
+    this.#edit({ type: 'mergeChromosomes', cellId: shownCellId, chromosomeIds: [first.id, second.id], newId: newUID() });
   }
 }
