@@ -62,9 +62,26 @@ def match_anchors(boxes: torch.Tensor, rows: int, columns: int):
     return iou_of, box_of, best_of_box
 
 
-def sample_anchors(iou: torch.Tensor, best: torch.Tensor, ignored: torch.Tensor, hnas: str, count: int, generator: torch.Generator):
+def draw(index: torch.Tensor, number: int, generator: torch.Generator, owner: torch.Tensor | None = None) -> torch.Tensor:
+    """At most `number` of `index` [N]; with `owner` [N], the truth of each, every truth has the same chance."""
+    if owner is None or len(index) <= number:
+        return index[torch.randperm(len(index), generator=generator)[:number]]
+    weight = 1.0 / torch.bincount(owner).clamp(min=1)[owner].double()
+    return index[torch.multinomial(weight, number, generator=generator)]
+
+
+def sample_anchors(
+    iou: torch.Tensor,
+    best: torch.Tensor,
+    ignored: torch.Tensor,
+    hnas: str,
+    count: int,
+    generator: torch.Generator,
+    box_of: torch.Tensor | None = None,
+):
     """-> (indices of positives, indices of negatives); at most `count` together, 25 / 37.5 / 37.5 % when sampling hard
-    negatives, 50 / 50 % without (Faster R-CNN)."""
+    negatives, 50 / 50 % without (Faster R-CNN). With `box_of`, the truth of each anchor, the positives are drawn evenly
+    over the truths: of a small chromosome fewer anchors are positive."""
     easy_below, hard_below = SPLITS[hnas]
 
     def pick(mask, number):
@@ -79,7 +96,8 @@ def sample_anchors(iou: torch.Tensor, best: torch.Tensor, ignored: torch.Tensor,
     if hard_below is None:
         positive = pick(positive_mask, count // 2)
         return positive, pick(easy_mask, count - len(positive))
-    positive = pick(positive_mask, count // 4)
+    positive = positive_mask.nonzero().squeeze(1)
+    positive = draw(positive, count // 4, generator, box_of[positive]) if box_of is not None else pick(positive_mask, count // 4)
     remaining = count - len(positive)
     hard = pick(usable & (iou >= easy_below) & (iou < hard_below), remaining // 2)
     easy = pick(easy_mask, remaining - len(hard))

@@ -44,6 +44,12 @@ class Configuration:
     rois_sampled: int = 128
     refined_rois: int = 64  # RoIs of the second look, sampled from the boxes of the first; 0: one look
     soft_scores: bool = False  # the heads' score is that of the box they make, not of the RoI (beyond the paper)
+    balanced: bool = False  # every chromosome trains alike, however many anchors and RoIs lie on it (beyond the paper)
+    regress_from: float = 0.5  # IoU from which on the boxes of RoIs are pulled; lower ones are no positives (0.5: the paper)
+    truth_jitter: float = 0.0  # of the truths among the RoIs, in shares of their sides (0: as they are)
+    push_by_overlap: bool = False  # chromosomes are pushed apart the more, the more they overlap (beyond Eq. 5)
+    box_beta: float = 1.0 / 9.0  # of both smooth L1 losses; 1: Fast R-CNN
+    box_weight: float = 0.4  # of the heads' box loss; 1: Eq. 12
     alpha: float = 0.1  # weight of the pull loss, Eq. 12
     beta: float = 0.1  # weight of the push loss
     gamma: float = 0.5  # weight of the repulsion loss

@@ -29,11 +29,13 @@ def box_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return shared / (area(a).unsqueeze(1) + area(b).unsqueeze(0) - shared).clamp(min=1e-9)
 
 
-def group_losses(embeddings: torch.Tensor, box_of: torch.Tensor, boxes: torch.Tensor):
+def group_losses(embeddings: torch.Tensor, box_of: torch.Tensor, boxes: torch.Tensor, by_overlap: bool = False):
     """Pull (Eq. 3) and push (Eq. 5) of one image.
 
     embeddings [P] of the positive RoIs, box_of [P] the truth each belongs to, boxes [G, 4] truth. A truth without a
-    positive RoI has no mean embedding and takes no part; a truth that touches no other is isolated (Eq. 5).
+    positive RoI has no mean embedding and takes no part; a truth that touches no other is isolated (Eq. 5). `by_overlap`
+    (beyond the paper): the push of each truth weighs as much as its overlap. Most truths only touch another, which no
+    suppression confuses; evenly averaged, they hide the few that it does.
     """
     if len(embeddings) == 0:
         zero = embeddings.sum()
@@ -49,8 +51,9 @@ def group_losses(embeddings: torch.Tensor, box_of: torch.Tensor, boxes: torch.Te
     paired = (best > 0) & (counts > 0) & (counts[repulsion] > 0)
     if not paired.any():
         return pull, embeddings.sum() * 0
-    push = (PUSH_DISTANCE - (means - means[repulsion]).abs()).clamp(min=0)[paired].mean()
-    return pull, push
+    push = (PUSH_DISTANCE - (means - means[repulsion]).abs()).clamp(min=0)[paired]
+    weight = best[paired] if by_overlap else torch.ones_like(push)
+    return pull, (push * weight).sum() / weight.sum()
 
 
 def smooth_ln(x: torch.Tensor, sigma: float = SMOOTH_SIGMA) -> torch.Tensor:

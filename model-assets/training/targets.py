@@ -6,17 +6,12 @@ import dataclasses
 import torch
 from torch.nn import functional as F
 
-from anchor_sampling import match_anchors, sample_anchors
+from anchor_sampling import draw, match_anchors, sample_anchors
 from anchors import make_anchors
 from box_coder import HEAD_WEIGHTS, RPN_WEIGHTS, decode_boxes, encode_boxes
 from losses import area, box_iou, group_losses, intersection, repulsion_loss
 from nms import hard_nms
 
-# Of both smooth L1 losses. At 1 (Fast R-CNN) most residuals of a box that is nearly right lie in the quadratic part, which
-# hardly pulls, and where two chromosomes cross it settles on the mean of their boxes.
-SMOOTH = 1.0 / 9.0
-# Of the heads' box loss, so that it weighs about as much as the score's: six RoIs in ten are positive here.
-BOX_WEIGHT = 0.4
 POSITIVE_ROI_IOU = 0.5
 # Soft scores: the IoU of the box that is made at which a score of 0 and of 1 is asked for.
 SOFT_IOU = (0.35, 0.75)
@@ -34,8 +29,18 @@ def training_proposals(logits: torch.Tensor, deltas: torch.Tensor, anchors: torc
     return boxes[torch.as_tensor(kept, dtype=torch.long)]
 
 
-def sample_rois(rois: torch.Tensor, boxes: torch.Tensor, ignored: torch.Tensor, count: int, generator: torch.Generator):
-    """RoIs [N, 4] and truths [G, 4] -> (rois [R, 4], is positive [R], truth index [R])."""
+def jittered(boxes: torch.Tensor, share: float, side: int, generator: torch.Generator) -> torch.Tensor:
+    """Boxes [G, 4] whose sides are moved by a normal share of their lengths, inside the canvas."""
+    if not share:
+        return boxes
+    lengths = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
+    moved = (boxes + lengths * share * torch.randn(boxes.shape, generator=generator)).clamp(0, side)
+    return torch.cat((moved[:, :2], torch.maximum(moved[:, 2:], moved[:, :2] + 2)), dim=1)
+
+
+def sample_rois(rois: torch.Tensor, boxes: torch.Tensor, ignored: torch.Tensor, count: int, generator: torch.Generator, balanced: bool = False):
+    """RoIs [N, 4] and truths [G, 4] -> (rois [R, 4], is positive [R], truth index [R]). `balanced`: the positives are drawn
+    evenly over the truths; on a large chromosome lie three times as many RoIs as on a small one."""
     if len(boxes) == 0:
         chosen = torch.randperm(len(rois), generator=generator)[:count]
         return rois[chosen], torch.zeros(len(chosen), dtype=torch.bool), torch.zeros(len(chosen), dtype=torch.long)
@@ -46,8 +51,8 @@ def sample_rois(rois: torch.Tensor, boxes: torch.Tensor, ignored: torch.Tensor, 
         cover = intersection(rois.unsqueeze(1), ignored.unsqueeze(0)) / area(rois).unsqueeze(1).clamp(min=1)
         usable &= cover.max(dim=1).values < 0.5
     negative = usable.nonzero().squeeze(1)
-    positive = positive[torch.randperm(len(positive), generator=generator)[: int(count * 0.6)]]
-    negative = negative[torch.randperm(len(negative), generator=generator)[: count - len(positive)]]
+    positive = draw(positive, int(count * 0.6), generator, box_of[positive] if balanced else None)
+    negative = draw(negative, count - len(positive), generator)
     chosen = torch.cat((positive, negative))
     is_positive = torch.zeros(len(chosen), dtype=torch.bool)
     is_positive[: len(positive)] = True
@@ -73,13 +78,15 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
         for region in ignored:
             inner = (anchors[:, 0] < region[2]) & (anchors[:, 2] > region[0]) & (anchors[:, 1] < region[3]) & (anchors[:, 3] > region[1])
             skip |= inner
-        positive, negative = sample_anchors(iou, best, skip, config.hnas, config.anchors_sampled, generator)
+        of = box_of if config.balanced else None
+        positive, negative = sample_anchors(iou, best, skip, config.hnas, config.anchors_sampled, generator, of)
         positives.append(positive + index * len(anchors))
         negatives.append(negative + index * len(anchors))
         targets.append(encode_boxes(boxes[box_of[positive]], anchors[positive], RPN_WEIGHTS) if len(positive) else anchors.new_zeros((0, 4)))
         with torch.no_grad():
             proposals = training_proposals(logits[index], deltas[index], anchors, side, config)
-        rois, is_positive, roi_box = sample_rois(torch.cat((proposals, boxes)), boxes, ignored, config.rois_sampled, generator)
+        rois = torch.cat((proposals, jittered(boxes, config.truth_jitter, side, generator)))
+        rois, is_positive, roi_box = sample_rois(rois, boxes, ignored, config.rois_sampled, generator, config.balanced)
         all_rois.append(rois)
         all_positive.append(is_positive)
         all_box.append(roi_box)
@@ -89,7 +96,7 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
     label = torch.cat((torch.ones(len(positive)), torch.zeros(len(negative)))).to(sampled)
     losses = {"rpn_score": F.binary_cross_entropy_with_logits(sampled, label)}
     number = max(len(positive) + len(negative), 1)
-    losses["rpn_box"] = F.smooth_l1_loss(deltas.reshape(-1, 4)[positive], torch.cat(targets), beta=SMOOTH, reduction="sum") / number
+    losses["rpn_box"] = F.smooth_l1_loss(deltas.reshape(-1, 4)[positive], torch.cat(targets), beta=config.box_beta, reduction="sum") / number
 
     stage = RoiSamples(all_rois, all_positive, all_box)
     head, refined = head_losses(model, features, stage, truths, config, autocast)
@@ -97,7 +104,7 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
     if config.refined_rois:
         # Inference looks at every chromosome twice, the second time through its refined box: train what it will see.
         samples = [
-            sample_rois(boxes_of.clamp(0, side), boxes, ignored, config.refined_rois, generator)
+            sample_rois(boxes_of.clamp(0, side), boxes, ignored, config.refined_rois, generator, config.balanced)
             for boxes_of, (boxes, _, ignored) in zip(refined, truths)
         ]
         second, _ = head_losses(model, features, RoiSamples(*map(list, zip(*samples))), truths, config, autocast)
@@ -128,26 +135,30 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
         made = decode_boxes(roi_deltas, rois, HEAD_WEIGHTS).split([len(r) for r in samples.rois])
         wanted = is_positive.to(score)
         if config.soft_scores:
-            wanted = torch.cat([soft_scores(m, b, boxes) for m, b, (boxes, _, _) in zip(made, samples.box_of, truths)])
+            wanted = torch.cat([soft_scores(m, boxes) for m, (boxes, _, _) in zip(made, truths)])
     losses = {"score": F.binary_cross_entropy_with_logits(score, wanted)}
     zero = score.sum() * 0
     box_loss, pull, push, repulsion, type_loss = zero, zero, zero, zero, zero
     total_positive = max(int(is_positive.sum()), 1)
     for index, (boxes, type_of, _) in enumerate(truths):
+        near = nearly_positive(samples.rois[index], samples.box_of[index], boxes, config.regress_from) | samples.positive[index]
+        if near.any():
+            here = (image_index == index).nonzero().squeeze(1)[near]
+            target = encode_boxes(boxes[samples.box_of[index][near]], rois[here], HEAD_WEIGHTS)
+            box_loss = box_loss + F.smooth_l1_loss(roi_deltas[here], target, beta=config.box_beta, reduction="sum")
         mine = (image_index == index) & is_positive
         if not mine.any():
             continue
         box_of = samples.box_of[index][samples.positive[index]]
         share = int(mine.sum()) / total_positive
         predicted = decode_boxes(roi_deltas[mine], rois[mine], HEAD_WEIGHTS)
-        box_loss = box_loss + F.smooth_l1_loss(roi_deltas[mine], encode_boxes(boxes[box_of], rois[mine], HEAD_WEIGHTS), beta=SMOOTH, reduction="sum")
         if config.template_module:
-            image_pull, image_push = group_losses(embedding[mine], box_of, boxes)
+            image_pull, image_push = group_losses(embedding[mine], box_of, boxes, config.push_by_overlap)
             pull, push = pull + image_pull / count, push + image_push / count
         repulsion = repulsion + share * repulsion_loss(predicted, rois[mine], box_of, boxes, config.repulsion)
         if config.types:
             type_loss = type_loss + share * F.cross_entropy(types[mine], type_of[box_of])
-    losses["box"] = BOX_WEIGHT * box_loss / len(rois)
+    losses["box"] = config.box_weight * box_loss / len(rois)
     losses["pull"] = config.alpha * pull
     losses["push"] = config.beta * push
     losses["repulsion"] = config.gamma * repulsion
@@ -155,17 +166,28 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
     return losses, [hopeful(m, s) for m, s in zip(made, score.detach().split([len(m) for m in made]))]
 
 
-def soft_scores(made: torch.Tensor, box_of: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-    """Boxes made of R RoIs [R, 4], the truth each RoI overlaps most [R], truths [G, 4] -> scores to ask for [R], 0..1.
+def nearly_positive(rois: torch.Tensor, box_of: torch.Tensor, boxes: torch.Tensor, least: float) -> torch.Tensor:
+    """RoIs [R, 4], the truth each overlaps most [R], truths [G, 4] -> which overlap it by `least` (IoU) or more [R]."""
+    if len(boxes) == 0:
+        return torch.zeros(len(rois), dtype=torch.bool)
+    return paired_iou(rois, boxes[box_of]) >= least
+
+
+def paired_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    """[R, 4], [R, 4] -> [R]."""
+    shared = intersection(a, b)
+    return shared / (area(a) + area(b) - shared).clamp(min=1e-6)
+
+
+def soft_scores(made: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+    """Boxes made of R RoIs [R, 4], truths [G, 4] -> scores to ask for [R], 0..1, by the truth that each box overlaps most.
 
     Beyond the paper: its label says whether the RoI lies on a chromosome, but what is ranked and kept is the box that is
     made of it.
     """
     if len(boxes) == 0:
         return made.new_zeros(len(made))
-    target = boxes[box_of]
-    shared = intersection(made, target)
-    iou = shared / (area(made) + area(target) - shared).clamp(min=1e-6)
+    iou = box_iou(made, boxes).max(dim=1).values
     low, high = SOFT_IOU
     return ((iou - low) / (high - low)).clamp(0, 1)
 

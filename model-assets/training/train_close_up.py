@@ -35,10 +35,10 @@ from detect import detect_chromosomes, onnx_stages, read_manifest
 from evaluate import spread_indices
 from nms import iou_matrix
 from refinement import next_rois
-from targets import SMOOTH
 from train import Average, save
 
 BATCH_CELLS, CELL_BOXES = 4, 64
+SMOOTH = 1.0 / 9.0  # of the box loss, as the heads have it
 LEVEL_WEIGHTS = (2.0, 1.0, 1.0, 0.5)
 DELTA_WEIGHT, TYPE_WEIGHT = 0.2, 0.15
 LEARNING_RATE, WARMUP, EMA = 2e-3, 100, 0.999
@@ -142,7 +142,7 @@ def close_up_losses(network, batch) -> dict:
     wanted = (iou[:, None] >= torch.tensor(LEVELS)).float()
     level = F.binary_cross_entropy_with_logits(levels, wanted, reduction="none").mean(dim=0)
     losses = {f"iou{t}": value * weight / len(LEVELS) for t, value, weight in zip(LEVELS, level, LEVEL_WEIGHTS)}
-    near, on = iou >= 0.4, iou >= 0.5
+    near, on = iou >= 0.3, iou >= 0.5
     losses["box"] = DELTA_WEIGHT * F.smooth_l1_loss(found[near], deltas[near], beta=SMOOTH) if near.any() else levels.sum() * 0
     losses["type"] = TYPE_WEIGHT * F.cross_entropy(type_logits[on], types[on]) if on.any() else levels.sum() * 0
     return losses

@@ -35,6 +35,16 @@ def test_push_stops_at_its_distance():
     assert float(push) == 0
 
 
+def test_by_overlap_the_push_is_of_the_pair_that_overlaps_most():
+    """Two pairs, IoU 1/3 with equal embeddings (hinge 1) and IoU 1/39 far apart (hinge 0): evenly a half, by overlap 13/14."""
+    truths = boxes([0, 0, 20, 10], [10, 0, 30, 10], [100, 0, 120, 10], [119, 0, 139, 10])
+    embeddings, of = torch.tensor([0.2, 0.2, 0.0, 5.0]), torch.arange(4)
+    _, even = group_losses(embeddings, of, truths)
+    _, weighed = group_losses(embeddings, of, truths, by_overlap=True)
+    assert even.item() == pytest.approx(0.5)
+    assert weighed.item() == pytest.approx((1 / 3) / (1 / 3 + 1 / 39))
+
+
 def test_truth_without_a_roi_takes_no_part():
     _, push = group_losses(torch.tensor([0.3]), torch.tensor([0]), boxes([0, 0, 20, 10], [10, 0, 30, 10]))
     assert float(push) == 0
