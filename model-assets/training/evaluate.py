@@ -143,13 +143,12 @@ def error_kinds(results, selected, threshold: float) -> dict:
         match = everything.above(threshold)
         kept = detections.boxes[detections.scores >= threshold]
         iou = iou_matrix(kept, result.truths)
-        covered = iou.max(axis=0, initial=0)
+        # A box that found another chromosome is not this one's.
+        covered = iou[~match.true_positive].max(axis=0, initial=0)
         near = iou_matrix(result.candidates.boxes, result.truths) >= 0.5
         for truth in np.flatnonzero(~match.found):
             scores = result.candidates.scores[near[:, truth]]
-            if covered[truth] >= 0.5:
-                note("missed", "its box lies nearer another one")
-            elif covered[truth] >= 0.3:
+            if covered[truth] >= 0.3:
                 note("missed", "boxed inexactly")
             elif not len(scores):
                 note("missed", "never a candidate")
@@ -256,6 +255,7 @@ def open_model(options) -> tuple:
         return manifest, onnx_stages(options.model, manifest, options.threads), hashes
     network, _ = load_network(options.checkpoint)
     manifest = default_manifest(options.checkpoint.parent.name, "0.0.0", float(network.config.canonical_size))
+    manifest["refinement"]["looks"] = 2 if network.config.refined_rois else 1
     return manifest, torch_stages(network, load_scout(options.scout)), {}
 
 

@@ -69,6 +69,7 @@ def test_every_error_has_its_kind():
     """One truth of each fate, far from each other; IoU of 20 px squares moved by 6 px: 0.54, by 9: 0.38."""
     square = lambda x, y, side=20: [x, y, x + side, y + side]
     truths = [square(0, 0), square(40, 0), square(80, 0), square(120, 0), square(160, 0), square(0, 60, 60), square(100, 60)]
+    truths += [square(300, 0), square(304, 0)]  # two that overlap by 2/3: of the second only its candidate is left
     boxes = [
         square(0, 0), square(4, 0),  # found, and boxed twice
         square(49, 0),  # inexact
@@ -77,13 +78,14 @@ def test_every_error_has_its_kind():
         square(160, 0), square(169, 0),  # found, and a box beside it
         square(0, 60, 60), square(10, 70),  # found, and a part of it
         square(150, 100),  # background
-        square(96, 52),  # far from the last truth
+        square(96, 52),  # far from the truth at 100, 60
+        square(300, 0), square(304, 0),
     ]
-    scores = [0.9, 0.8, 0.8, 0.3, 0.9, 0.8, 0.9, 0.8, 0.8, 0.1]
+    scores = [0.9, 0.8, 0.8, 0.3, 0.9, 0.8, 0.9, 0.8, 0.8, 0.1, 0.9, 0.8]
     result = cell_result(truths, boxes, scores, np.zeros(len(boxes)))
-    detections = types.SimpleNamespace(boxes=np.asarray(boxes, np.float32), scores=np.asarray(scores))
+    detections = types.SimpleNamespace(boxes=np.asarray(boxes, np.float32), scores=np.asarray(scores[:-1] + [0.2]))
     kinds = error_kinds([result], [detections], 0.5)
-    assert kinds["missed"] == {"boxed inexactly": 1, "never a candidate": 2, "below the threshold": 1}
+    assert kinds["missed"] == {"boxed inexactly": 1, "never a candidate": 2, "below the threshold": 1, "decayed by a neighbour": 1}
     assert kinds["false"] == {"second box of one": 1, "boxed inexactly": 1, "beside one that is found": 1, "part of one": 1, "background": 1}
     match = match_all([result], [detections])[0].above(0.5)
     assert sum(sum(side.values()) for side in kinds.values()) == match.errors
