@@ -3,8 +3,10 @@
     python ablation.py --data <folder> --scout .runs/scout/last.pt --runs .runs --steps 2000 [--only NAME ...]
 
 Every configuration is one training run of the same number of steps, seed and images; a run that was interrupted goes on
-where it stopped, a finished one is not repeated. `--report-only` tells which runs are missing, and writes the tables of
-those that are there. Thresholds come from a slice of train; p from a paired test over the validation images (errors of
+where it stopped, a finished one is not repeated. All six are trained with the losses and the sampling of the paper, not
+with what train.py does beyond it (PAPER, below); they look at every box twice, but with `--set refined_rois=0` once, as
+the paper does. What --set says comes last. `--report-only` tells which runs are missing, and writes the tables of those
+that are there. Thresholds come from a slice of train; p from a paired test over the validation images (errors of
 each image). One run each: the paper's p over ten repeats is not what is given here.
 """
 from __future__ import annotations
@@ -17,12 +19,25 @@ from pathlib import Path
 
 import torch
 
-from checkpoint import CheckpointError, read_checkpoint
+from checkpoint import CheckpointError, read_checkpoint, refuse_other_settings
+from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from detect import torch_stages
 from evaluate import choose_threshold, match_all, measure, progress, run_images, select_all, spread_indices, with_variant
 from export import SHIPPED_VARIANT, default_manifest, load_network, load_scout
 from metrics import paired_test
+from train import parse_settings
+
+# Settings of Configuration that all runs share: nothing of the losses and of the sampling is beyond the paper.
+PAPER = {
+    "box_beta": 1.0,
+    "box_weight": 1.0,
+    "balanced": False,
+    "regress_from": 0.5,
+    "truth_jitter": 0.0,
+    "push_by_overlap": False,
+    "soft_scores": False,
+}
 
 # name: settings of Configuration that differ from the full model (HNASv2 + TNRL + Template Module)
 RUNS = {
@@ -65,9 +80,13 @@ def run_folder(options, name: str) -> Path:
     return options.runs / f"ablation-{name}"
 
 
+def settings_of(name: str, options) -> list[str]:
+    """NAME=VALUE of one run, as train.py takes them: the last of a name counts."""
+    settings = {**PAPER, **RUNS[name]}
+    return [f"{key}={json.dumps(value) if isinstance(value, bool) else value}" for key, value in settings.items()] + options.set
+
+
 def train_command(name: str, options) -> list[str]:
-    settings = [f"{key}={json.dumps(value) if isinstance(value, bool) else value}" for key, value in RUNS[name].items()]
-    settings += options.set
     return [
         sys.executable,
         str(Path(__file__).with_name("train.py")),
@@ -80,13 +99,19 @@ def train_command(name: str, options) -> list[str]:
         "--device",
         options.device,
         "--set",
-        *settings,
+        *settings_of(name, options),
     ]
 
 
-def finished(folder: Path, steps: int) -> bool:
-    path = folder / "last.pt"
-    return path.exists() and int(read_checkpoint(path)["step"]) >= steps
+def finished(name: str, options) -> bool:
+    """Also asks whether what is there was trained with these settings: the tables would tell of others."""
+    path = run_folder(options, name) / "last.pt"
+    if not path.exists():
+        return False
+    checkpoint = read_checkpoint(path)
+    was = Configuration.from_dict(checkpoint["config"]).to_dict()
+    refuse_other_settings(path, was, parse_settings(settings_of(name, options)))
+    return int(checkpoint["step"]) >= options.steps
 
 
 def methods_of(name: str) -> set:
@@ -96,13 +121,14 @@ def methods_of(name: str) -> set:
 def measure_run(name: str, options, train: MetaphaseSet, val: MetaphaseSet) -> dict:
     """Rows by method of one trained run, kept beside it; measured again only when asked with another budget."""
     path = run_folder(options, name) / "ablation.json"
-    budget = {"steps": options.steps, "limit": options.limit, "tuning": options.tuning}
+    network, _ = load_network(run_folder(options, name) / "last.pt")
+    manifest = default_manifest(name, "0.0.0", float(network.config.canonical_size))
+    manifest["refinement"]["looks"] = 2 if network.config.refined_rois else 1
+    budget = {"steps": options.steps, "limit": options.limit, "tuning": options.tuning, "looks": manifest["refinement"]["looks"]}
     if path.exists():
         kept = json.loads(path.read_text())
         if kept["budget"] == budget:
             return kept["rows"]
-    network, _ = load_network(run_folder(options, name) / "last.pt")
-    manifest = default_manifest(name, "0.0.0", float(network.config.canonical_size))
     stages = torch_stages(network.to(options.device), load_scout(options.scout).to(options.device), options.device)
     tuning = run_images(train, spread_indices(len(train), options.tuning), manifest, stages, progress(f"{name}: train slice"))
     validation = run_images(val, spread_indices(len(val), options.limit), manifest, stages, progress(f"{name}: validation"))
@@ -156,12 +182,16 @@ def main(arguments=None) -> int:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--report-only", action="store_true", help="no training")
     options = parser.parse_args(arguments)
+    try:
+        parse_settings(options.set)
+    except ValueError as error:
+        parser.error(str(error))
     measured, missing = {}, []
     try:
         train = MetaphaseSet(options.data, "train", options.runs / "cache")
         val = MetaphaseSet(options.data, "val", options.runs / "cache")
         for name in options.only or RUNS:
-            if not finished(run_folder(options, name), options.steps):
+            if not finished(name, options):
                 if options.report_only:
                     missing.append(name)
                     continue

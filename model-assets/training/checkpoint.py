@@ -25,6 +25,13 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict:
     return checkpoint
 
 
+def refuse_other_settings(path: Path, was: dict, now: dict, changeable=()) -> None:
+    """`was` of the checkpoint, `now` of the run; what an older checkpoint did not keep is not compared."""
+    different = [f"{name}: {was[name]} -> {value}" for name, value in now.items() if name in was and was[name] != value and name not in changeable]
+    if different:
+        raise CheckpointError(f"{path}: checkpoint of another configuration ({'; '.join(different)})")
+
+
 def best_state(checkpoint: dict) -> dict:
     """The averaged weights where there are some, else the raw ones."""
     return checkpoint.get("ema") or checkpoint["model"]

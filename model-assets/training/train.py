@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from augment import training_sample
-from checkpoint import best_state, narrow_rpn, read_checkpoint, steps_of
+from checkpoint import best_state, narrow_rpn, read_checkpoint, refuse_other_settings, steps_of
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
@@ -164,10 +164,7 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     start = 0
     if last.exists():
         state = read_checkpoint(last, device)
-        was = Configuration.from_dict(state["config"]).to_dict()
-        different = [f"{k}: {was[k]} -> {v}" for k, v in config.to_dict().items() if was[k] != v and k not in CHANGEABLE]
-        if different:
-            raise ValueError(f"{last}: checkpoint of another configuration ({'; '.join(different)})")
+        refuse_other_settings(last, Configuration.from_dict(state["config"]).to_dict(), config.to_dict(), CHANGEABLE)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         average.state = state["ema"]
