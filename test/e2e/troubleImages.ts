@@ -124,6 +124,14 @@ export async function withBrokenCodestream(place: Place): Promise<TestImage> {
   });
 }
 
+/** A JPEG file whose codestream ends in the middle. */
+export async function withTruncatedJpeg(place: Place): Promise<TestImage> {
+  const whole = await grayImage(place, { width: 320, height: 320, data: drawMetaphase({ seed: 5, numChromosomes: 6, width: 320, height: 320 }).gray }, 'jpeg');
+  return changed(whole, dict => {
+    dict[PIXEL_DATA].Value = [(dict[PIXEL_DATA].Value[0] as ArrayBuffer).slice(0, 6000)];
+  });
+}
+
 /** One tile of a whole-slide image. */
 export async function wholeSlide(place: Place): Promise<TestImage> {
   return changed(await evenField(place, 256, 256), (dict, meta) => {

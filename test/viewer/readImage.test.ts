@@ -68,6 +68,16 @@ test.each([
   await expect(readImage(decoded(image, { columns: width, rows: height }), 'id')).rejects.toThrow('the stored image is damaged');
 });
 
+test.each([
+  ['', {}, 'The image could not be decoded: got compressed data that cannot be decompressed; the stored image is damaged'],
+  [' of a known size', { columns: width, rows: height }, 'The image could not be decoded: expected 40×32 px as in its header, got compressed data that cannot be decompressed; the stored image is damaged'],
+])('a codec that throws the address of a C++ exception at a frame%s: the image is at fault, not the store', async (_, pixelModule, message) => {
+  for (const thrown of [98104, { error: 98104 }]) {
+    const { core } = host({ load: () => Promise.reject(thrown), pixelModule });
+    await expect(readImage(core, 'id')).rejects.toThrow(expect.objectContaining({ message, cause: thrown }));
+  }
+});
+
 test('a store that answers 404 is named in the reader’s words', async () => {
   const { core } = host({ load: () => Promise.reject({ error: { request: { status: 404 } } }) });
   await expect(readImage(core, 'id')).rejects.toThrow('the image store answered 404');

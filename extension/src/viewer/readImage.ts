@@ -35,17 +35,16 @@ export interface ReadOptions {
  * @throws Error with one sentence for the reader when the store or the decoder fails, or the store is silent.
  */
 export async function readImage(core: Core, imageId: string, { signal, silenceTimeoutMs = 30_000 }: ReadOptions = {}): Promise<DecodedPixels> {
-  const pixelModule = core.metaData.get('imagePixelModule', imageId) as PixelModule | undefined;
-  if (pixelModule?.columns && pixelModule.rows) checkImageSize(pixelModule.columns, pixelModule.rows);
-  const image = await loadImage(core, imageId, silenceTimeoutMs, signal);
+  const pixelModule: PixelModule = core.metaData.get('imagePixelModule', imageId) ?? {};
+  if (pixelModule.columns && pixelModule.rows) checkImageSize(pixelModule.columns, pixelModule.rows);
+  const image = await loadImage(core, imageId, { pixelModule, silenceTimeoutMs, signal });
   const { rows: height, columns: width } = image;
   const data = image.getPixelData();
   const samplesPerPixel = data.length / (width * height);
-  const { columns = width, rows = height } = pixelModule ?? {};
+  const { columns = width, rows = height } = pixelModule;
   // A decoder that gives up on a broken codestream may hand on an empty frame without a word.
   if (width !== columns || height !== rows || !Number.isInteger(samplesPerPixel)) {
-    const got = `${width}×${height} px with ${data.length} values`;
-    throw new Error(`The image could not be decoded: expected ${columns}×${rows} px as in its header, got ${got}; the stored image is damaged`);
+    throw damaged({ columns, rows }, `${width}×${height} px with ${data.length} values`);
   }
   // The decoder has turned colour of any coding into RGB by now, so the stored interpretation counts for gray only.
   if (samplesPerPixel !== 1) return { width, height, data, samplesPerPixel };
@@ -53,8 +52,8 @@ export async function readImage(core: Core, imageId: string, { signal, silenceTi
     width,
     height,
     data,
-    photometricInterpretation: pixelModule?.photometricInterpretation ?? image.photometricInterpretation ?? 'MONOCHROME2',
-    bitsStored: pixelModule?.bitsStored,
+    photometricInterpretation: pixelModule.photometricInterpretation ?? image.photometricInterpretation ?? 'MONOCHROME2',
+    bitsStored: pixelModule.bitsStored,
     rescaleSlope: image.preScale?.scaled ? 1 : image.slope,
     rescaleIntercept: image.preScale?.scaled ? 0 : image.intercept,
   };
@@ -63,7 +62,13 @@ export async function readImage(core: Core, imageId: string, { signal, silenceTi
 /** The host's loader tells of every part that arrives, by this event. */
 const LOAD_PROGRESS = 'cornerstoneimageloadprogress';
 
-function loadImage(core: Core, imageId: string, silenceTimeoutMs: number, signal: AbortSignal | undefined): Promise<CornerstoneImage> {
+interface LoadOptions {
+  pixelModule: PixelModule;
+  silenceTimeoutMs: number;
+  signal: AbortSignal | undefined;
+}
+
+function loadImage(core: Core, imageId: string, { pixelModule, silenceTimeoutMs, signal }: LoadOptions): Promise<CornerstoneImage> {
   return new Promise((resolve, reject) => {
     let timer: ReturnType<typeof setTimeout>;
     const stop = () => {
@@ -100,13 +105,25 @@ function loadImage(core: Core, imageId: string, silenceTimeoutMs: number, signal
           stop();
           resolve(image as unknown as CornerstoneImage);
         },
-        cause => fail(new Error(`The image could not be read: ${describeLoadFailure(cause)}`, { cause })),
+        cause => fail(loadFailure(cause, pixelModule)),
       );
   });
 }
 
-function describeLoadFailure(cause: unknown): string {
+/** @param got what came in place of the frame that the header promises */
+function damaged({ columns, rows }: PixelModule, got: string, cause?: unknown): Error {
+  const expected = columns && rows ? `expected ${columns}×${rows} px as in its header, ` : '';
+  return new Error(`The image could not be decoded: ${expected}got ${got}; the stored image is damaged`, { cause });
+}
+
+function loadFailure(cause: unknown, pixelModule: PixelModule): Error {
   const error = (cause as { error?: unknown })?.error ?? cause;
+  // Codecs that were C++ throw the address of an exception at a codestream that breaks off or makes no sense.
+  if (typeof error === 'number') return damaged(pixelModule, 'compressed data that cannot be decompressed', cause);
+  return new Error(`The image could not be read: ${describeRefusal(error)}`, { cause });
+}
+
+function describeRefusal(error: unknown): string {
   const status = (error as { request?: { status?: number }; status?: number })?.request?.status ?? (error as { status?: number })?.status;
   if (status) return `the image store answered ${status}`;
   if (status === 0) return 'the image store gave no sign';
