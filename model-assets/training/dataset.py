@@ -1,13 +1,15 @@
 """Metaphase images with chromosome boxes: a folder in the form of `cil54816/`.
 
 `<part>.json` (COCO; categories named by chromosome type, any order) and the images, plain in the folder or in
-`<part>*.tar`. Decoded once to gray u8 into a cache beside the run.
+`<part>*.tar`. Decoded once to gray u8 into a cache beside the run, and again where folder, images or their order change.
 """
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -95,6 +97,18 @@ def image_sources(data: Path, part: str) -> dict:
     return sources
 
 
+def sources_digest(data: Path, part: str, items: list[Metaphase]) -> str:
+    """Of all that the cached pixels follow from: the folder, the images in their order, the files they come from."""
+    files = [*sorted(data.glob(f"{part}*.tar")), *(data / item.file_name for item in items)]
+    states = [(path.name, path.stat()) for path in files if path.is_file()]
+    value = {
+        "data": str(data.resolve()),
+        "images": [(item.file_name, item.width, item.height) for item in items],
+        "sources": [(name, state.st_size, state.st_mtime_ns) for name, state in states],
+    }
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()
+
+
 def _member_reader(shard: Path, offset: int, size: int):
     def read() -> bytes:
         with open(shard, "rb") as file:
@@ -126,23 +140,30 @@ class MetaphaseSet:
             offset += item.width * item.height
         self.items = placed
         cache.mkdir(parents=True, exist_ok=True)
-        path = cache / f"{part}.u8"
-        if not path.exists() or path.stat().st_size != offset:
-            self._decode(data, part, path, offset)
+        path, made_of = cache / f"{part}.u8", cache / f"{part}.digest"
+        digest = sources_digest(data, part, items)
+        kept = path.exists() and path.stat().st_size == offset and made_of.exists() and made_of.read_text() == digest
+        if not kept:
+            self._decode(data, part, path)
+            made_of.write_text(digest)
         self.pixels = np.memmap(path, np.uint8, "r")
 
-    def _decode(self, data: Path, part: str, path: Path, total: int) -> None:
+    def _decode(self, data: Path, part: str, path: Path) -> None:
         sources = image_sources(data, part)
-        partial = path.with_suffix(".partial")
-        with open(partial, "wb") as file:
-            for item in self.items:
-                if item.file_name not in sources:
-                    raise DataError(f"{data}: image {item.file_name} of {part}.json is in no {part}*.tar and not in the folder")
-                gray = decode_gray(sources[item.file_name](), item.file_name)
-                if gray.shape != (item.height, item.width):
-                    raise DataError(f"{item.file_name}: expected {item.width}x{item.height} as in {part}.json, got {gray.shape[1]}x{gray.shape[0]}")
-                file.write(gray.tobytes())
-        partial.rename(path)
+        partial = path.with_suffix(f".{os.getpid()}.partial")  # another run may find the same cache stale
+        try:
+            with open(partial, "wb") as file:
+                for item in self.items:
+                    if item.file_name not in sources:
+                        raise DataError(f"{data}: image {item.file_name} of {part}.json is in no {part}*.tar and not in the folder")
+                    gray = decode_gray(sources[item.file_name](), item.file_name)
+                    if gray.shape != (item.height, item.width):
+                        raise DataError(f"{item.file_name}: expected {item.width}x{item.height} as in {part}.json, got {gray.shape[1]}x{gray.shape[0]}")
+                    file.write(gray.tobytes())
+            path.with_suffix(".digest").unlink(missing_ok=True)  # first: no digest ever tells of pixels that are not there
+            partial.rename(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def __len__(self) -> int:
         return len(self.items)

@@ -1,6 +1,7 @@
 """Data in the form of cil54816/, drawn by us; every wrong file is named."""
 import io
 import json
+import os
 import tarfile
 
 import numpy as np
@@ -66,6 +67,74 @@ def test_tar_and_plain_images_read_alike(folder, tmp_path):
 def test_an_image_without_boxes_is_kept(folder, tmp_path):
     item = MetaphaseSet(folder, "train", tmp_path / "cache").items[1]
     assert item.boxes.shape == (0, 4) and item.size == 0
+
+
+def inode(cache):
+    return (cache / "train.u8").stat().st_ino
+
+
+def shown(folder, cache):
+    """File name -> pixels, as the set pairs them."""
+    metaphases = MetaphaseSet(folder, "train", cache)
+    return {item.file_name: metaphases.image(index).tobytes() for index, item in enumerate(metaphases.items)}
+
+
+def test_images_are_decoded_once(folder, tmp_path):
+    cache = tmp_path / "cache"
+    first, made = shown(folder, cache), inode(cache)
+    assert shown(folder, cache) == first and inode(cache) == made
+    write(folder, annotations=[])  # boxes are not in the cache
+    assert shown(folder, cache) == first and inode(cache) == made
+    assert sorted(path.name for path in cache.iterdir()) == ["train.digest", "train.u8"]
+
+
+def test_images_of_equal_size_that_change_places_keep_their_pixels(folder, tmp_path):
+    first = shown(folder, tmp_path / "cache")
+    assert first["a.png"] != first["b.png"]
+    write(folder, images=coco()["images"][::-1])
+    assert shown(folder, tmp_path / "cache") == first
+
+
+def test_another_folder_of_as_many_pixels_has_its_own(folder, tmp_path):
+    first = shown(folder, tmp_path / "cache")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "train.json").write_text(json.dumps(coco()))
+    (other / "a.png").write_bytes(picture(1))
+    (other / "b.png").write_bytes(picture(2))
+    expected = {name: MetaphaseSet(other, "train", tmp_path / "apart").image(index).tobytes() for index, name in enumerate(first)}
+    assert shown(other, tmp_path / "cache") == expected
+    assert shown(folder, tmp_path / "cache") == first
+
+
+def test_an_image_that_was_exchanged_is_decoded_anew(tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps(coco()))
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(picture(ord(name[0])))
+    first = shown(tmp_path, tmp_path / "cache")
+    (tmp_path / "b.png").write_bytes(picture(ord("a")))
+    os.utime(tmp_path / "b.png", ns=(1, 1))
+    assert shown(tmp_path, tmp_path / "cache") == {"a.png": first["a.png"], "b.png": first["a.png"]}
+
+
+def test_a_cache_of_unknown_images_is_made_anew(folder, tmp_path):
+    cache = tmp_path / "cache"
+    first = shown(folder, cache)
+    (cache / "train.digest").unlink()
+    (cache / "train.u8").write_bytes(bytes((cache / "train.u8").stat().st_size))
+    assert shown(folder, cache) == first
+
+
+def test_data_that_fail_leave_the_cache_of_others_as_it_was(folder, tmp_path):
+    first, made = shown(folder, tmp_path / "cache"), inode(tmp_path / "cache")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "train.json").write_text(json.dumps(coco()))
+    (other / "a.png").write_bytes(picture(1))
+    with pytest.raises(DataError, match="b.png"):
+        MetaphaseSet(other, "train", tmp_path / "cache")
+    assert shown(folder, tmp_path / "cache") == first and inode(tmp_path / "cache") == made
+    assert sorted(path.name for path in (tmp_path / "cache").iterdir()) == ["train.digest", "train.u8"]
 
 
 def test_missing_json(tmp_path):
