@@ -19,8 +19,7 @@ from pathlib import Path
 
 import torch
 
-from checkpoint import CheckpointError, read_checkpoint, refuse_other_settings
-from configuration import Configuration
+from checkpoint import CheckpointError, configuration_of, read_checkpoint, refuse_other_settings
 from dataset import DataError, MetaphaseSet
 from detect import torch_stages
 from evaluate import choose_threshold, match_all, measure, progress, run_images, select_all, spread_indices, with_variant
@@ -109,8 +108,7 @@ def finished(name: str, options) -> bool:
     if not path.exists():
         return False
     checkpoint = read_checkpoint(path)
-    was = Configuration.from_dict(checkpoint["config"]).to_dict()
-    refuse_other_settings(path, was, parse_settings(settings_of(name, options)))
+    refuse_other_settings(path, configuration_of(checkpoint, path).to_dict(), parse_settings(settings_of(name, options)))
     return int(checkpoint["step"]) >= options.steps
 
 

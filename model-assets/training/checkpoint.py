@@ -1,12 +1,15 @@
-"""Reading what train.py and scout.py saved."""
+"""Reading what train.py, scout.py and train_close_up.py saved, and refusing what does not fit."""
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
 
+from configuration import Configuration
+
 # A checkpoint is a pickle: load nothing but weights where PyTorch can (1.13 knows the option but refuses plain floats).
 WEIGHTS_ONLY = int(torch.__version__.split(".")[0]) >= 2
+MISFITS_NAMED = 3
 
 
 class CheckpointError(ValueError):
@@ -23,6 +26,33 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict:
     if missing:
         raise CheckpointError(f"{path}: expected config, model, step in the checkpoint, missing {', '.join(sorted(missing))}")
     return checkpoint
+
+
+def configuration_of(checkpoint: dict, path: Path) -> Configuration:
+    """Of a checkpoint of train.py."""
+    try:
+        return Configuration.from_dict(checkpoint["config"])
+    except ValueError as error:
+        raise CheckpointError(f"{path}: expected a checkpoint of train.py, got {error}") from None
+
+
+def load_weights(network: torch.nn.Module, state: dict, path: Path) -> None:
+    """Puts the weights of a checkpoint into a network; CheckpointError where they are those of another."""
+    own = network.state_dict()
+    misfits = [f"{n} {list(state[n].shape)} for {list(v.shape)}" for n, v in own.items() if n in state and state[n].shape != v.shape]
+    misfits += [f"no {name}" for name in own if name not in state] + [f"{name}, unknown" for name in state if name not in own]
+    if misfits:
+        more = f" and {len(misfits) - MISFITS_NAMED} more" if len(misfits) > MISFITS_NAMED else ""
+        raise CheckpointError(f"{path}: expected weights of this {type(network).__name__}, got {'; '.join(misfits[:MISFITS_NAMED])}{more}")
+    network.load_state_dict(state)
+
+
+def check_finite(what: str, value: torch.Tensor, step: int, losses: dict, last: Path) -> None:
+    """Stops a run before its weights are spoilt; `value` is its loss, or the norm of its gradient."""
+    if not torch.isfinite(value):
+        detail = ", ".join(f"{name} {float(loss):.3g}" for name, loss in losses.items())
+        good = f"the last good checkpoint is {last}" if last.exists() else "no checkpoint was saved yet"
+        raise FloatingPointError(f"step {step}: {what} is not finite ({detail}); {good}")
 
 
 def refuse_other_settings(path: Path, was: dict, now: dict, changeable=()) -> None:
@@ -44,8 +74,8 @@ def steps_of(checkpoint: dict) -> int:
 
 def narrow_rpn(state: dict, rpn_channels: int) -> dict:
     """The weights with an RPN of so many hidden channels: those that weigh most in what it says. A wider one is cut, so
-    that training goes on from it; one that is narrow enough is left as it is."""
-    if len(state["rpn.bias"]) <= rpn_channels:
+    that training goes on from it; one that is narrow enough is left as it is, and so is a network without one."""
+    if "rpn.bias" not in state or len(state["rpn.bias"]) <= rpn_channels:
         return state
     said = torch.cat([state["rpn_objectness.weight"], state["rpn_deltas.weight"]]).flatten(1).norm(dim=0)
     heard = state["rpn.weight"].flatten(1).norm(dim=1)

@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from augment import degrade, draw_dust, draw_nuclei, place_metaphase, stretch_limits, tone_table
-from checkpoint import CheckpointError, read_checkpoint
+from checkpoint import CheckpointError, check_finite, load_weights, read_checkpoint, refuse_other_settings
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import convolution, normalise
@@ -32,6 +32,7 @@ from network import convolution, normalise
 STRIDE = 4
 SIZE_UNIT = 16.0
 LONG_SIDE = 384
+LEARNING_RATE = 2e-3  # at its highest
 CORE = 0.6  # share of a box's sides that counts as its inside
 
 
@@ -136,11 +137,13 @@ def train_scout(data: Path, run: Path, steps: int, batch: int = 8):
     torch.manual_seed(config.seed)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
     model = Scout().to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    settings = {"steps": steps, "batch": batch, "learning_rate": LEARNING_RATE}
     start, last = 0, run / "last.pt"
     if last.exists():
         state = read_checkpoint(last)
-        model.load_state_dict(state["model"])
+        refuse_other_settings(last, state.get("settings", {}), settings)
+        load_weights(model, state["model"], last)
         optimizer.load_state_dict(state["optimizer"])
         start = state["step"]
     loader = concurrent.futures.ThreadPoolExecutor(1)
@@ -150,13 +153,15 @@ def train_scout(data: Path, run: Path, steps: int, batch: int = 8):
         images, label, size = ahead.result()
         ahead = loader.submit(make_batch, step + 1, batch, metaphases, config)
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+            group["lr"] = LEARNING_RATE * min(1.0, (step + 1) / 100) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
         output = model(images.unsqueeze(1).contiguous(memory_format=torch.channels_last))
         score, error = scout_loss(output, label, size)
-        if not torch.isfinite(score + error):
-            raise FloatingPointError(f"step {step}: loss is not finite (score {float(score):.3g}, size {float(error):.3g})")
+        losses = {"score": score, "size": error}
+        check_finite("loss", score + error, step, losses, last)
         optimizer.zero_grad(set_to_none=True)
         (score + 0.5 * error).backward()
+        # Clipped to no norm: only asked for it.
+        check_finite("gradient", torch.nn.utils.clip_grad_norm_(model.parameters(), math.inf), step, losses, last)
         optimizer.step()
         done = step + 1
         if done % 50 == 0 or done == steps:
@@ -164,7 +169,8 @@ def train_scout(data: Path, run: Path, steps: int, batch: int = 8):
             print(json.dumps(row), flush=True)
         if done % 250 == 0 or done == steps:
             partial = last.with_suffix(".partial")
-            torch.save({"config": config.to_dict(), "model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": done}, partial)
+            content = {"config": config.to_dict(), "settings": settings, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+            torch.save({**content, "step": done}, partial)
             partial.replace(last)
     loader.shutdown()
 

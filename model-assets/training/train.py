@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from augment import training_sample
-from checkpoint import best_state, narrow_rpn, read_checkpoint, refuse_other_settings, steps_of
+from checkpoint import best_state, check_finite, configuration_of, load_weights, narrow_rpn, read_checkpoint, refuse_other_settings, steps_of
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
@@ -156,7 +156,7 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     before = 0
     if initial:
         begun = read_checkpoint(initial, device)
-        model.load_state_dict(narrow_rpn(best_state(begun), config.rpn_channels))
+        load_weights(model, narrow_rpn(best_state(begun), config.rpn_channels), initial)
         before = steps_of(begun)
     optimizer = make_optimizer(model, config)
     average = Average(model, config.ema)
@@ -164,8 +164,8 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     start = 0
     if last.exists():
         state = read_checkpoint(last, device)
-        refuse_other_settings(last, Configuration.from_dict(state["config"]).to_dict(), config.to_dict(), CHANGEABLE)
-        model.load_state_dict(state["model"])
+        refuse_other_settings(last, configuration_of(state, last).to_dict(), config.to_dict(), CHANGEABLE)
+        load_weights(model, state["model"], last)
         optimizer.load_state_dict(state["optimizer"])
         average.state = state["ema"]
         start, before = state["step"], state.get("before", 0)
@@ -192,12 +192,10 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
         losses = batch_losses(model, images, truths, config, generator, autocast)
         total = sum(losses.values())
-        if not torch.isfinite(total):
-            detail = ", ".join(f"{k} {float(v):.3g}" for k, v in losses.items())
-            raise FloatingPointError(f"step {step}: loss is not finite ({detail}); the last good checkpoint is {last}")
+        check_finite("loss", total, step, losses, last)
         optimizer.zero_grad(set_to_none=True)
         total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        check_finite("gradient", torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0), step, losses, last)
         optimizer.step()
         average.update(model, step)
         for name, value in losses.items():

@@ -28,7 +28,7 @@ from torch.nn import functional as F
 
 from augment import degrade, tone_table
 from box_coder import HEAD_WEIGHTS, encode_boxes
-from checkpoint import CheckpointError, read_checkpoint
+from checkpoint import CheckpointError, best_state, check_finite, load_weights, read_checkpoint, refuse_other_settings
 from close_up import CONTEXT, LEVELS, SIDE, CloseUp, beside
 from dataset import DataError, MetaphaseSet
 from detect import detect_chromosomes, onnx_stages, read_manifest
@@ -148,11 +148,16 @@ def close_up_losses(network, batch) -> dict:
     return losses
 
 
+def detector_digest(manifest: dict) -> str:
+    """Of the graphs whose boxes are looked at."""
+    return hashlib.sha256(json.dumps([manifest["files"][n]["sha256"] for n in ("scout", "dense", "heads")]).encode()).hexdigest()
+
+
 def boxed_cells(metaphases: MetaphaseSet, indices: list, model: Path, kept: Path) -> list:
     """The cells of `indices` that have both boxes and truths; `kept` is the file that remembers them for these weights."""
     manifest = read_manifest(model)
     manifest["files"].pop("closeUp", None)
-    digest = hashlib.sha256(json.dumps([manifest["files"][n]["sha256"] for n in ("scout", "dense", "heads")]).encode()).hexdigest()
+    digest = detector_digest(manifest)
     found = pickle.loads(kept.read_bytes()) if kept.exists() else {"digest": None}
     if found["digest"] != digest:
         def report(done, total):
@@ -181,6 +186,17 @@ def train(
 ) -> None:
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
+    last = run / "last.pt"
+    settings = {
+        "detector": detector_digest(read_manifest(model)),
+        "steps": steps,
+        "learning_rate": learning_rate,
+        "batch_cells": BATCH_CELLS,
+        "cell_boxes": CELL_BOXES,
+    }
+    state = read_checkpoint(last) if last.exists() else None
+    if state:  # before the boxes that it was trained on are replaced by those of another detector
+        refuse_other_settings(last, state["config"], settings)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
     learnt = sorted(set(range(len(metaphases))) - set(spread_indices(len(metaphases), TUNING)))
     cells, drawn = boxed_cells(metaphases, learnt, model, run / "candidates.pkl"), []
@@ -189,14 +205,13 @@ def train(
         drawn = boxed_cells(others, list(range(len(others))), model, run / "extra.pkl")
     network = CloseUp().to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=0.05)
-    average, start, last = Average(network, EMA), 0, run / "last.pt"
-    if last.exists():
-        state = read_checkpoint(last)
-        network.load_state_dict(state["model"])
+    average, start = Average(network, EMA), 0
+    if state:
+        load_weights(network, state["model"], last)
         optimizer.load_state_dict(state["optimizer"])
         average.state, start = state["ema"], state["step"]
     elif initial:
-        network.load_state_dict(read_checkpoint(initial)["ema"])
+        load_weights(network, best_state(read_checkpoint(initial)), initial)
         average = Average(network, EMA)
     loader = concurrent.futures.ThreadPoolExecutor(1)
     ahead = loader.submit(make_batch, start, cells, drawn)
@@ -211,11 +226,10 @@ def train(
             group["lr"] = rate
         losses = close_up_losses(network, batch)
         total = sum(losses.values())
-        if not torch.isfinite(total):
-            raise FloatingPointError(f"step {step}: loss is not finite ({', '.join(f'{k} {float(v):.3g}' for k, v in losses.items())})")
+        check_finite("loss", total, step, losses, last)
         optimizer.zero_grad(set_to_none=True)
         total.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        check_finite("gradient", torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0), step, losses, last)
         optimizer.step()
         average.update(network, step)
         for name, value in losses.items():
@@ -228,7 +242,7 @@ def train(
             print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
             sums = {}
         if done == end or time.monotonic() - saved > SAVE_EVERY_S:
-            save(last, config={"steps": steps}, model=network.state_dict(), ema=average.state, optimizer=optimizer.state_dict(), step=done)
+            save(last, config=settings, model=network.state_dict(), ema=average.state, optimizer=optimizer.state_dict(), step=done)
             saved = time.monotonic()
     loader.shutdown()
 

@@ -6,12 +6,13 @@ import torch
 
 import train_close_up
 from box_coder import HEAD_WEIGHTS, decode_boxes, encode_boxes
-from checkpoint import read_checkpoint
+from checkpoint import CheckpointError, read_checkpoint
 from close_up import CONTEXT, HEADS_SHARE, LEVEL_SHARES, SIDE, beside, fused_score
 from crops import cut_crops
 from detect import look_closely
 from golden import draw_picture
 from roi_align import roi_align
+from train import save
 from train_close_up import Boxed, crop_darkness, sample, turn
 
 
@@ -114,21 +115,69 @@ def test_a_tenth_of_the_cells_is_of_the_second_folder():
     assert set(train_close_up.make_batch(0, real, [])[4].tolist()) == {4}
 
 
-def test_training_resumes_where_it_stopped(tmp_path, monkeypatch):
-    """Four steps at once and two and two end on the same weights."""
+@pytest.fixture()
+def run(tmp_path, monkeypatch):
+    """run(name, **changes of train's arguments), on one cell and with whatever detector `run.detector` names."""
     generator = np.random.default_rng(0)
     truths = np.array([[70, 50, 120, 90], [130, 55, 160, 100]], np.float32)
     boxes = np.concatenate((truths, truths + generator.normal(0, 5, truths.shape).astype(np.float32)))
     cells = [Boxed(draw_picture(256, 192), boxes, np.full(4, 0.5, np.float32), truths, np.array([4, 9]))]
-    monkeypatch.setattr(train_close_up, "boxed_cells", lambda *_: cells)
-    monkeypatch.setattr(train_close_up, "MetaphaseSet", lambda *_: [])
 
-    def run(name, *stops):
-        for stop in stops:
-            train_close_up.train(tmp_path, tmp_path, tmp_path / name, 4, stop)
+    def train(name, **changes):
+        train_close_up.train(**{"data": tmp_path, "model": tmp_path, "run": tmp_path / name, "steps": 4, **changes})
         return read_checkpoint(tmp_path / name / "last.pt")
 
-    whole, parts = run("whole", 4), run("parts", 2, 4)
+    train.detector = "one"
+    monkeypatch.setattr(train_close_up, "boxed_cells", lambda *_: cells)
+    monkeypatch.setattr(train_close_up, "MetaphaseSet", lambda *_: [])
+    monkeypatch.setattr(train_close_up, "read_manifest", lambda _: {"files": {n: {"sha256": train.detector} for n in ("scout", "dense", "heads")}})
+    return train
+
+
+def test_training_resumes_where_it_stopped(run):
+    """Four steps at once and two and two end on the same weights."""
+    whole = run("whole")
+    run("parts", stop_at=2)
+    parts = run("parts")
     assert whole["step"] == parts["step"] == 4
     for name, value in whole["ema"].items():
         torch.testing.assert_close(value, parts["ema"][name], msg=name)
+
+
+def test_a_run_of_another_detector_steps_rate_or_batch_is_not_resumed(run, monkeypatch):
+    run("run", stop_at=1)
+    for changes, told in (({"steps": 5}, "steps: 4 -> 5"), ({"learning_rate": 1e-3}, "learning_rate: 0.002 -> 0.001")):
+        with pytest.raises(CheckpointError, match=f"last.pt: checkpoint of another configuration .{told}"):
+            run("run", **changes)
+    with monkeypatch.context() as patch:
+        patch.setattr(train_close_up, "CELL_BOXES", 32)
+        with pytest.raises(CheckpointError, match="cell_boxes: 64 -> 32"):
+            run("run")
+    run.detector = "two"
+    # told before the candidates of the first are replaced
+    monkeypatch.setattr(train_close_up, "boxed_cells", lambda *_: pytest.fail("the boxes were collected anew"))
+    with pytest.raises(CheckpointError, match="detector: [0-9a-f]+ -> [0-9a-f]+"):
+        run("run")
+
+
+def test_a_checkpoint_that_kept_its_steps_alone_is_compared_by_them(run, tmp_path):
+    last = run("run", stop_at=1)
+    save(tmp_path / "run" / "last.pt", **{**last, "config": {"steps": 4}})
+    assert run("run", stop_at=2)["step"] == 2
+    save(tmp_path / "run" / "last.pt", **{**last, "config": {"steps": 9}})
+    with pytest.raises(CheckpointError, match="steps: 9 -> 4"):
+        run("run")
+
+
+def test_weights_of_another_network_are_refused(run, tmp_path, tiny_scout):
+    save(tmp_path / "scout.pt", config={}, model=tiny_scout.state_dict(), step=1)
+    with pytest.raises(CheckpointError, match="scout.pt: expected weights of this CloseUp, got no stem"):
+        run("run", initial=tmp_path / "scout.pt")
+
+
+def test_gradient_that_is_not_finite_is_never_saved(run, tmp_path, monkeypatch):
+    run("run", stop_at=1)
+    monkeypatch.setattr(train_close_up, "close_up_losses", lambda network, _: {"box": (network.deltas.weight.sum() * 0).sqrt()})
+    with pytest.raises(FloatingPointError, match="step 1: gradient is not finite .*the last good checkpoint is .*last.pt"):
+        run("run", stop_at=2)
+    assert read_checkpoint(tmp_path / "run" / "last.pt")["step"] == 1

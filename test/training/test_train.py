@@ -10,7 +10,7 @@ from PIL import Image
 import train as training
 from augment import training_sample
 from configuration import Configuration
-from checkpoint import narrow_rpn, read_checkpoint, steps_of
+from checkpoint import CheckpointError, narrow_rpn, read_checkpoint, steps_of
 from dataset import MetaphaseSet
 from golden import STRIPS, draw_picture
 from network import DeepACE
@@ -88,6 +88,46 @@ def test_checkpoint_of_another_configuration_is_refused(drawn, tmp_path):
     other = Configuration(**{**CONFIG.to_dict(), "hnas": "off"})
     with pytest.raises(ValueError, match="another configuration.*hnas: v2 -> off"):
         training.train(drawn, tmp_path / "run", other, "cpu")
+
+
+def test_weights_of_another_network_are_refused_by_their_file_and_what_does_not_fit(drawn, tmp_path, tiny_scout):
+    wider = dataclasses.replace(CONFIG, fc=24)
+    saved = {"wider": DeepACE(wider), "scout": tiny_scout}
+    for name, network in saved.items():
+        training.save(tmp_path / f"{name}.pt", config=wider.to_dict(), model=network.state_dict(), step=3)
+    with pytest.raises(CheckpointError, match=r"wider.pt: expected weights of this DeepACE, got fc1.weight \[24, 784\] for \[16, 784\]; .* more"):
+        training.train(drawn, tmp_path / "run", CONFIG, "cpu", initial=tmp_path / "wider.pt")
+    with pytest.raises(CheckpointError, match=r"scout.pt: expected weights of this DeepACE, got no backbone.stem"):
+        training.train(drawn, tmp_path / "run", CONFIG, "cpu", initial=tmp_path / "scout.pt")
+    assert not (tmp_path / "run" / "last.pt").exists()
+
+
+def test_a_run_is_not_resumed_from_what_another_program_left(drawn, tmp_path, tiny_scout):
+    (tmp_path / "run").mkdir()
+    last = tmp_path / "run" / "last.pt"
+    training.save(last, config={"detector": "abc"}, model=tiny_scout.state_dict(), step=3)
+    with pytest.raises(CheckpointError, match="last.pt: expected a checkpoint of train.py, got configuration: unknown detector"):
+        training.train(drawn, tmp_path / "run", CONFIG, "cpu")
+    training.save(last, config=CONFIG.to_dict(), model=tiny_scout.state_dict(), step=3)
+    with pytest.raises(CheckpointError, match="last.pt: expected weights of this DeepACE"):
+        training.train(drawn, tmp_path / "run", CONFIG, "cpu")
+
+
+def test_gradient_that_is_not_finite_is_named_and_never_saved(drawn, tmp_path, monkeypatch):
+    """The root of zero: a loss of 0 whose gradient is infinity times zero."""
+
+    def steep(model, *_):
+        return {"score": (model.score.weight.sum() * 0).sqrt()}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "batch_losses", steep)
+        with pytest.raises(FloatingPointError, match=r"step 0: gradient is not finite \(score -?0\); no checkpoint was saved yet"):
+            training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=1)
+    training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=1)
+    monkeypatch.setattr(training, "batch_losses", steep)
+    with pytest.raises(FloatingPointError, match="step 1: gradient is not finite .*the last good checkpoint is .*last.pt"):
+        training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=2)
+    assert weights(tmp_path / "run")["step"] == 1
 
 
 def test_loss_that_is_not_finite_is_named(drawn, tmp_path):
