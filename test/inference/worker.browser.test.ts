@@ -206,6 +206,24 @@ inBrowser('the detector in Chromium', () => {
     expect((await ready()).error).toMatchObject({ code: 'workerFailed', message: expect.stringContaining('detector.worker.mjs') });
   });
 
+  test('a worker that the browser refuses to start is named with what is expected, and can be tried again', async () => {
+    await open({ provider: 'wasm' });
+    await page.evaluate(() => {
+      const page = globalThis as { Worker: typeof Worker };
+      const Real = page.Worker;
+      page.Worker = class {
+        constructor() {
+          page.Worker = Real;
+          throw new DOMException('cannot be accessed from this origin', 'SecurityError');
+        }
+      } as never;
+    });
+    const { error } = await ready();
+    expect(error).toMatchObject({ code: 'workerFailed', message: expect.stringMatching(/detector\.worker\.mjs.*own origin.*worker-src 'self'.*cannot be accessed/) });
+    expect(await page.evaluate(() => window.client.status)).toMatchObject({ state: 'failed', message: error!.message });
+    expect(await count()).toMatchObject({ counts: golden.values.counts });
+  });
+
   test('a bad image is refused with its code and the next one is counted', async () => {
     await open({ provider: 'wasm' });
     const error = await page.evaluate(() =>
@@ -346,10 +364,9 @@ inBrowser('the detector in Chromium', () => {
     test('computes the golden numbers when chosen', async () => {
       await open({ provider: 'webgpu', silenceTimeoutMs: 850_000 });
       const { info } = await ready();
-      if (info?.provider !== 'webgpu') {
-        console.warn(`SKIPPED: this Chromium has no software WebGPU adapter (${info?.reason})`);
-        return;
-      }
+      if (/no WebGPU/.test(info.reason)) return console.warn(`SKIPPED: this Chromium has no software WebGPU adapter (${info.reason})`);
+      // Where it computes wrong numbers, or a graph does not run there, it gives way: that is no reason to skip.
+      expect(info).toMatchObject({ provider: 'webgpu' });
       expect(Math.max(...(Object.values(info.selfTest.differences) as number[]))).toBeLessThan(0.02);
     }, 900_000);
 

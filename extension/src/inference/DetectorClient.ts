@@ -118,8 +118,14 @@ export class DetectorClient {
    */
   ready(): Promise<DetectorInfo> {
     if (this.#isDisposed) return Promise.reject(disposedError());
-    this.#starting ??= this.#start();
-    return this.#starting;
+    if (this.#starting) return this.#starting;
+    const starting = this.#start();
+    this.#starting = starting;
+    // A worker that the browser refuses fails before it has been a connection that could be abandoned.
+    starting.catch(() => {
+      if (this.#starting === starting) this.#starting = null;
+    });
+    return starting;
   }
 
   /**
@@ -195,10 +201,7 @@ export class DetectorClient {
 
   async #start(): Promise<DetectorInfo> {
     for (;;) {
-      const connection = new WorkerConnection(this.#options.workerUrl, (error) => {
-        this.#demote(connection, error);
-        this.#restart('recovering', error.message);
-      });
+      const connection = this.#connect();
       this.#connection = connection;
       this.#level = null;
       if (this.#status.state !== 'recovering') this.#setStatus({ state: 'loading', message: 'Loading the detector' });
@@ -226,6 +229,19 @@ export class DetectorClient {
         this.#demotions = [...this.#demotions, { level: this.#level!, reason: error.message }];
         this.#setStatus(recoveringStatus(this.#level!, error.message));
       }
+    }
+  }
+
+  #connect(): WorkerConnection {
+    try {
+      const connection: WorkerConnection = new WorkerConnection(this.#options.workerUrl, (error) => {
+        this.#demote(connection, error);
+        this.#restart('recovering', error.message);
+      });
+      return connection;
+    } catch (error) {
+      this.#setStatus({ state: 'failed', message: messageOf(error) });
+      throw error;
     }
   }
 

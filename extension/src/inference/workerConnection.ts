@@ -2,7 +2,7 @@
  * One detector worker as seen from the main thread: one request at a time, a watchdog on its silence, and its death
  * (uncaught error, lost device, hang, termination) as one rejection. A connection that has ended is never used again.
  */
-import { InferenceError } from './errors.ts';
+import { InferenceError, messageOf } from './errors.ts';
 import { deserializeError } from './protocol.ts';
 import type { WorkerRequest, WorkerResponse } from './protocol.ts';
 
@@ -25,6 +25,16 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+/** A worker of another origin, or one that the page's policy forbids, is refused at once, by an exception. */
+function newWorker(workerUrl: string): Worker {
+  try {
+    return new Worker(workerUrl, { type: 'module', name: 'chromosome-detector' });
+  } catch (error) {
+    const expected = `expected a file of the page's own origin (${location.origin}) and "worker-src 'self'" in its Content-Security-Policy`;
+    throw new InferenceError('workerFailed', `${workerUrl}: the browser refused to start the detector worker; ${expected}, got ${messageOf(error)}`, { cause: error });
+  }
+}
+
 export class WorkerConnection {
   readonly #worker: Worker;
   readonly #onIdleDeath: (error: InferenceError) => void;
@@ -33,10 +43,13 @@ export class WorkerConnection {
   #lastId = 0;
   #isEnded = false;
 
-  /** @param onIdleDeath called when the worker dies with nothing asked of it */
+  /**
+   * @param onIdleDeath called when the worker dies with nothing asked of it
+   * @throws InferenceError workerFailed where the browser makes no worker of this URL
+   */
   constructor(workerUrl: string, onIdleDeath: (error: InferenceError) => void) {
     this.#onIdleDeath = onIdleDeath;
-    this.#worker = new Worker(workerUrl, { type: 'module', name: 'chromosome-detector' });
+    this.#worker = newWorker(workerUrl);
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerResponse>) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
