@@ -326,20 +326,31 @@ inBrowser('states of the panel', () => {
     await page.close();
   });
 
+  /** Studies of which this browser keeps unsaved work. */
+  const numKept = () =>
+    page.evaluate(async () => {
+      const opening = indexedDB.open('chromosome-count');
+      const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
+      const keys = database.objectStoreNames.contains('unsaved-work') ? database.transaction('unsaved-work').objectStore('unsaved-work').count() : null;
+      const count = keys ? await new Promise<number>(resolve => (keys.onsuccess = () => resolve(keys.result))) : 0;
+      database.close();
+      return count;
+    });
+  const untilKept = async (count: number) => {
+    while ((await numKept()) !== count) await page.evaluate(() => new Promise(requestAnimationFrame));
+  };
+
+  test('changes that leave no rest, as those of a run, are kept while they come', async () => {
+    page = await openReview(site);
+    let isKept = false;
+    const kept = untilKept(1).then(() => (isKept = true));
+    while (!isKept) await recordRun(page, 0, FAR);
+    await kept;
+    await page.close();
+  });
+
   test('where the site’s policy is off, no work is kept, none is offered, what lay there is gone, and nobody can switch it on', async () => {
     const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 } });
-    const numKept = () =>
-      page.evaluate(async () => {
-        const opening = indexedDB.open('chromosome-count');
-        const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
-        const keys = database.objectStoreNames.contains('unsaved-work') ? database.transaction('unsaved-work').objectStore('unsaved-work').count() : null;
-        const count = keys ? await new Promise<number>(resolve => (keys.onsuccess = () => resolve(keys.result))) : 0;
-        database.close();
-        return count;
-      });
-    const untilKept = async (count: number) => {
-      while ((await numKept()) !== count) await page.evaluate(() => new Promise(requestAnimationFrame));
-    };
     page = await openReview(site, { context });
     await recordRun(page, 0, FAR);
     await untilKept(1);

@@ -25,6 +25,13 @@ test('settings of an older version keep what they had, and new ones get their de
   expect(storedSettings()).toEqual({ ...DEFAULT_SETTINGS, showNumbers: true });
 });
 
+test('what another tab has set meanwhile stays: only what is changed here is written', () => {
+  useStorage();
+  storeSettings({ keepUnsavedWork: false });
+  storeSettings({ showNumbers: true });
+  expect(storedSettings()).toEqual({ ...DEFAULT_SETTINGS, keepUnsavedWork: false, showNumbers: true });
+});
+
 test('a site that keeps no unsaved work overrules the browser’s setting', () => {
   useStorage({ 'chromosome-count.settings': '{"keepUnsavedWork":true}' });
   expect(storedSettings(true).keepUnsavedWork).toBe(true);

@@ -34,9 +34,11 @@ const INITIAL: CountState = {
   summary: null,
   flags: new Map(),
   declined: [],
+  missing: null,
   detector: { phase: 'loading', message: '' },
   run: null,
   cellErrors: new Map(),
+  unreadImages: new Map(),
   thumbnails: new Map(),
   shownCellId: null,
   editMode: 'select',
@@ -88,7 +90,10 @@ export class ChromosomeCountService {
     this.detector = new CellDetector(context);
     this.boxes = new BoxEditing(context, openCase, cellId => this.detector.detectionOf(cellId));
     this.reader = new ReaderIdentity(context, openCase);
-    this.navigation = new CellNavigation(context, openCase, () => this.runs.prepareNext());
+    this.navigation = new CellNavigation(context, openCase, () => {
+      this.#thumbnails.retryShown();
+      this.runs.prepareNext();
+    });
     this.runs = new RunQueue(context, openCase, this.detector, this.navigation);
     this.signing = new CellSigning(context, openCase, this.navigation, this.reader);
     this.work = new UnsavedWork(context, openCase, () => this.#countByItself());
@@ -168,6 +173,7 @@ export class ChromosomeCountService {
     // Stays when the study is left: the page may hold work of it.
     window.addEventListener('beforeunload', this.work.askBeforeLeaving);
     window.addEventListener('click', this.work.askBeforeStudyList, true);
+    document.addEventListener('visibilitychange', this.work.storeWhenHidden);
     this.detector.start(context.store.state.settings.provider);
     this.#opening.refreshCells();
   }
@@ -184,6 +190,7 @@ export class ChromosomeCountService {
     tracking.dispose();
     layer.dispose();
     window.removeEventListener('click', this.work.askBeforeStudyList, true);
+    document.removeEventListener('visibilitychange', this.work.storeWhenHidden);
     this.detector.stop();
     this.#context.viewer = null;
     images.set([]);
@@ -265,9 +272,8 @@ export class ChromosomeCountService {
 
   changeSettings(changes: Partial<CountSettings>): void {
     const { store } = this.#context;
-    const settings = { ...store.state.settings, ...changes };
-    storeSettings(settings);
-    store.set({ settings });
+    storeSettings(changes);
+    store.set({ settings: { ...store.state.settings, ...changes } });
     if (changes.keepUnsavedWork !== undefined) this.work.keep(changes.keepUnsavedWork);
     this.#context.renderBoxes();
   }

@@ -12,6 +12,8 @@ import { StudyClaim } from './studyClaim.ts';
 import { createWorkStore } from './workStore.ts';
 
 const AUTOSAVE_DELAY_MS = 500;
+/** In a run a cell follows the other: what has changed is not left unstored for longer than this. */
+const LONGEST_WAIT_MS = 3000;
 
 export class UnsavedWork {
   readonly #context: ServiceContext;
@@ -19,6 +21,8 @@ export class UnsavedWork {
   readonly #store = createWorkStore();
   readonly #claim = new StudyClaim();
   #autosave: ReturnType<typeof setTimeout> | undefined;
+  /** When the oldest change that is not stored has to be; performance.now() */
+  #storeBy: number | undefined;
   /** What an earlier session left of the open study has been looked up: before that, nothing may be stored over it. */
   #isLookedUp = false;
   /** The browser stores nothing, and the reader has been told. */
@@ -58,18 +62,29 @@ export class UnsavedWork {
     return joined(caseState && hasUnsavedWork ? { version: 1, caseState, storedAt: now() } : null, offered);
   }
 
-  /** The case changed: it is stored once the hand rests. */
+  /** The case changed: it is stored once the hand rests, or the run has gone on for a while. */
   schedule(): void {
     if (!this.#context.store.state.hasUnsavedWork) return;
     clearTimeout(this.#autosave);
-    this.#autosave = setTimeout(() => void this.storeNow(), AUTOSAVE_DELAY_MS);
+    this.#storeBy ??= performance.now() + LONGEST_WAIT_MS;
+    this.#autosave = setTimeout(() => void this.storeNow(), Math.min(AUTOSAVE_DELAY_MS, this.#storeBy - performance.now()));
+  }
+
+  /** Whoever turns to another tab may not come back: a browser that is short of memory ends what is out of sight. */
+  storeWhenHidden = () => {
+    if (document.visibilityState === 'hidden') void this.storeNow();
+  };
+
+  #endAutosave(): void {
+    clearTimeout(this.#autosave);
+    this.#storeBy = undefined;
   }
 
   /** @returns whether the browser keeps all there is */
   async storeNow(): Promise<boolean> {
     const { viewer } = this.#context;
     const work = this.#work();
-    clearTimeout(this.#autosave);
+    this.#endAutosave();
     if (!work || !this.#mayStore()) return false;
     try {
       await this.#store.change(work.caseState.studyInstanceUID, () => work);
@@ -192,16 +207,15 @@ export class UnsavedWork {
 
   /** Resolves when nothing of the study is kept by this tab; where storage is blocked, nothing was. */
   async remove(studyInstanceUID: string): Promise<void> {
-    clearTimeout(this.#autosave);
+    this.#endAutosave();
     if (this.#claim.isHeld) await this.#store.change(studyInstanceUID, () => null).catch(tellNotRemoved);
   }
 
   /** @param isKept false: what is kept of this study goes too */
   keep(isKept: boolean): void {
     const { store } = this.#context;
-    const settings = { ...store.state.settings, keepUnsavedWork: isKept };
-    storeSettings(settings);
-    store.set({ settings });
+    storeSettings({ keepUnsavedWork: isKept });
+    store.set({ settings: { ...store.state.settings, keepUnsavedWork: isKept } });
     const studyInstanceUID = this.#openCase.state?.studyInstanceUID;
     if (isKept) void this.storeNow();
     else if (studyInstanceUID) void this.remove(studyInstanceUID);

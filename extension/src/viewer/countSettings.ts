@@ -55,19 +55,23 @@ const KEEP_POLICY = 'chromosomeCount.keepUnsavedWork';
 export const mayKeepUnsavedWork = ({ servicesManager }: HostParams): boolean =>
   servicesManager.services.customizationService.getCustomization(KEEP_POLICY) !== false;
 
-/** @param mayKeep the site's policy on keeping unsaved work, which a setting of this browser cannot overrule */
-export function storedSettings(mayKeep = true): CountSettings {
-  let stored: Partial<CountSettings> = {};
+function readSettings(): Partial<CountSettings> {
   try {
-    stored = JSON.parse(readStored(SETTINGS_KEY) ?? '{}') as Partial<CountSettings>;
+    return JSON.parse(readStored(SETTINGS_KEY) ?? '{}') as Partial<CountSettings>;
   } catch {
     // Of another version of the plugin, or damaged: the defaults hold.
+    return {};
   }
-  const settings = { ...DEFAULT_SETTINGS, ...stored };
+}
+
+/** @param mayKeep the site's policy on keeping unsaved work, which a setting of this browser cannot overrule */
+export function storedSettings(mayKeep = true): CountSettings {
+  const settings = { ...DEFAULT_SETTINGS, ...readSettings() };
   return { ...settings, keepUnsavedWork: settings.keepUnsavedWork && mayKeep };
 }
 
-export const storeSettings = (settings: CountSettings): void => writeStored(SETTINGS_KEY, JSON.stringify(settings));
+/** Only what was changed here: what another tab has changed meanwhile stays as it was set there. */
+export const storeSettings = (changes: Partial<CountSettings>): void => writeStored(SETTINGS_KEY, JSON.stringify({ ...readSettings(), ...changes }));
 
 /** The reader's name: the viewer's user, else what was typed here before; empty when neither is known. */
 export function knownReaderName({ servicesManager }: HostParams): string {
