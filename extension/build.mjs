@@ -90,7 +90,7 @@ async function copyRuntime(folder) {
   await mkdir(join(folder, 'ort'), { recursive: true });
   for (const name of names) {
     await copyFile(join(from, name), join(folder, 'ort', name)).catch(error => {
-      throw new Error(`build: onnxruntime-web has no ${name} in its dist folder (${error.code})`);
+      throw error.code !== 'ENOENT' ? error : new Error(`build: onnxruntime-web has no ${name} in its dist folder (${error.code})`);
     });
   }
 }

@@ -30,7 +30,8 @@ export function explain(error, { port } = {}) {
     case 'EDQUOT':
     case 'diskFull': return 'The disk is full. About 500 MB are needed in the folder of the project; free some and start again.';
     case 'EROFS': return `The disk cannot be written: ${error.path ?? error.message}`;
-    default: return null;
+    // The bundler tells of it in words alone.
+    default: return /no space left on device/i.test(error?.message) ? explain({ code: 'ENOSPC' }) : null;
   }
 }
 
@@ -87,7 +88,9 @@ async function start() {
       throw explain(error) ? error : new StartError(`The viewer could not be fetched: ${error.message}`);
     });
     say('building the plugin');
-    await build({ cli: false });
+    await build({ cli: false }).catch(error => {
+      throw explain(error) ? error : new StartError(`The plugin could not be built: ${error.message}`);
+    });
     const { url, close } = await startServer({
       port,
       viewerDir,

@@ -87,6 +87,7 @@ test('causes are told in words, without a stack', () => {
   expect(explain(Object.assign(new Error(), { code: 'EADDRINUSE' }), { port: 3000 })).toMatch(/Port 3000 is in use .* PORT=3001 npm start/);
   expect(explain(Object.assign(new Error(), { code: 'ENOSPC' }))).toMatch(/disk is full/);
   expect(explain(Object.assign(new Error(), { code: 'diskFull' }))).toMatch(/disk is full/);
+  expect(explain(new Error('Build failed with 1 error:\nerror: Failed to write to output file: write /x.mjs: no space left on device'))).toMatch(/disk is full/);
   expect(explain(new Error('unforeseen'))).toBeNull();
 });
 
