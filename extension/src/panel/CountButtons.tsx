@@ -6,14 +6,14 @@ import { useCount } from './useCount.ts';
 /** Detector or run, and the two count buttons. */
 export function CountButtons() {
   const { state, service, run } = useCount();
-  const { detector, run: running, caseState, summary, shownCellId } = state;
+  const { detector, run: running, caseState, cellErrors, summary, shownCellId } = state;
   const canCount = detector.phase !== 'failed' && !running;
   const isChecking = service.person().role === 'checker';
   const shown = caseState?.cells.find(cell => cell.id === shownCellId);
   const canCountAll = canCount && summary?.cells !== 0;
   const canCountShown = canCount && Boolean(shown) && shown?.state !== 'excluded';
-  // Once every cell has a count, counting is the exception, and its room belongs to the list.
-  const isAgain = summary?.notCounted === 0;
+  // Once every cell has a count, or has been tried, counting is the exception, and its room belongs to the list.
+  const isAgain = caseState?.cells.every(({ id, state: cellState }) => cellState !== 'notCounted' || cellErrors.has(id)) ?? false;
   // Most often there is nothing to count after it: what is below moves once, under the hand that asked for it.
   const isCountingMany = (running?.cellIds.length ?? 0) > 1;
   return (

@@ -7,11 +7,14 @@ import type { CellNavigation } from './CellNavigation.ts';
 import type { OpenCase, RecordedRun } from './OpenCase.ts';
 import { ReadAhead } from './readAhead.ts';
 import { drawThumbnail, readImage } from './readImage.ts';
+import { inSlices } from '../report/slices.ts';
 import { newUID } from '../report/valueRepresentation.ts';
 import { messageOf, type ServiceContext } from './serviceContext.ts';
 
 /** Decoded frames that are held beside the one that is counted; so many that a store withholds delay nothing else. */
 const READS_AT_ONCE = 3;
+/** Cells that take over a new threshold in one go, a few milliseconds each. */
+const CELLS_AT_ONCE = 4;
 
 const untilAborted = (signal: AbortSignal): Promise<void> =>
   new Promise(resolve => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
@@ -29,6 +32,8 @@ export class RunQueue {
   #countsByItself = false;
   /** Cells that it has tried so far. */
   #triedByItself = new Set<string>();
+  /** Counts the thresholds and methods that were set: a later one takes over. */
+  #selection = 0;
   /** Whether the reader knows which cells of this study a new threshold cannot change. */
   #isToldOfEarlierCounts = false;
 
@@ -45,12 +50,13 @@ export class RunQueue {
   }
 
   /**
-   * Every cell that has no count yet; all that are not excluded when each has one.
+   * Every cell that has no count yet; all that are not excluded when each has one, or has been tried in vain.
    * @param by who asks for it; null when the plugin counts by itself
    */
   countAll(by: Person | null = this.#openCase.person()): Promise<void> {
     const cells = this.#openCase.state?.cells.filter(cell => cell.state !== 'excluded') ?? [];
-    const open = cells.filter(cell => cell.state === 'notCounted');
+    const { cellErrors } = this.#context.store.state;
+    const open = cells.filter(({ id, state }) => state === 'notCounted' && !cellErrors.has(id));
     return this.countCells((open.length ? open : cells).map(cell => cell.id), by);
   }
 
@@ -234,14 +240,14 @@ export class RunQueue {
   setThreshold(scoreThreshold: number): void {
     if (!this.#maySelect()) return;
     this.#context.store.set({ scoreThreshold: Math.min(0.99, Math.max(0.05, Math.round(scoreThreshold * 100) / 100)) });
-    this.#selectAgain();
+    void this.#selectAgain();
   }
 
   setMethod(method: SuppressionMethod): void {
     if (!this.#maySelect()) return;
     const { store } = this.#context;
     store.set({ method, scoreThreshold: this.#detector.shippedThreshold(method) ?? store.state.scoreThreshold });
-    this.#selectAgain();
+    void this.#selectAgain();
   }
 
   /** Back to the operating point that the model was shipped with. */
@@ -255,15 +261,34 @@ export class RunQueue {
     return isReader;
   }
 
-  #selectAgain(): void {
+  /** The shown cell at once, the others behind it, all one step to undo; what is set meanwhile takes them over. */
+  async #selectAgain(): Promise<void> {
     const { shownCellId } = this.#context.store.state;
-    const found = this.#detector.cellsWithDetection().flatMap(cellId => {
-      const { state, aiRun } = this.#openCase.cell(cellId);
-      return state === 'excluded' || !aiRun ? [] : [[cellId, aiRun] as const];
-    });
-    this.#record(found, { by: this.#openCase.person(), step: newUID() });
+    const { viewer } = this.#context;
+    const selection = ++this.#selection;
+    const signature = { by: this.#openCase.person(), step: newUID() };
+    const select = (cellIds: readonly string[]) => {
+      const found = cellIds.flatMap(cellId => {
+        const { state, aiRun } = this.#openCase.cell(cellId);
+        return state === 'excluded' || !aiRun ? [] : [[cellId, aiRun] as const];
+      });
+      this.#record(found, signature);
+    };
+    const others = this.#detector.cellsWithDetection().filter(cellId => cellId !== shownCellId);
+    if (shownCellId && this.#detector.detectionOf(shownCellId)) {
+      select([shownCellId]);
+      this.#openCase.announceCount(shownCellId);
+    }
     this.#tellOfEarlierCounts();
-    if (shownCellId && this.#detector.detectionOf(shownCellId)) this.#openCase.announceCount(shownCellId);
+    const isWanted = () => this.#selection === selection && this.#context.viewer === viewer && this.#openCase.person().role === 'reader';
+    await inSlices(
+      (function* () {
+        for (let i = 0; i < others.length && isWanted(); i += CELLS_AT_ONCE) {
+          select(others.slice(i, i + CELLS_AT_ONCE));
+          yield;
+        }
+      })(),
+    );
   }
 
   /** Candidates are not stored: a count of an earlier session changes only when the cell is counted again. */

@@ -1,7 +1,10 @@
 /** A cell as a picture with its boxes drawn in, for the archive, the print-out and the gallery. */
 import type { Chromosome } from '../casework/types.ts';
 import { toGray8, type DecodedPixels } from '../detection/grayImage.ts';
+import type { GrayImage } from '../detection/types.ts';
+import { inSlices } from '../report/slices.ts';
 import { BOX_STYLES } from './boxStyle.ts';
+import { samplePixels } from './readImage.ts';
 
 export interface CellPictureOptions {
   /** Longer side of the picture, px; default the image's own. Pictures are never enlarged. */
@@ -11,6 +14,8 @@ export interface CellPictureOptions {
 }
 
 const CAPTION_HEIGHT_PX = 22;
+/** Pixels read for each pixel of a picture that is smaller than the frame, along each side, at least. */
+const SAMPLES = 2;
 
 /**
  * The frame in gray with the live chromosomes' boxes, each in the line of its status.
@@ -19,13 +24,9 @@ const CAPTION_HEIGHT_PX = 22;
  * @throws Error when the browser gives no canvas
  */
 export async function drawCellPicture(pixels: DecodedPixels, chromosomes: readonly Chromosome[], { longSide, caption }: CellPictureOptions = {}): Promise<HTMLCanvasElement> {
-  const { width, height, data } = toGray8(pixels);
-  const rgba = new Uint8ClampedArray(width * height * 4);
-  for (let i = 0, at = 0; i < data.length; i++, at += 4) {
-    rgba[at] = rgba[at + 1] = rgba[at + 2] = data[i];
-    rgba[at + 3] = 255;
-  }
-  const bitmap = await createImageBitmap(new ImageData(rgba, width, height));
+  const { width, height } = pixels;
+  const gray = toGray8(longSide ? samplePixels(pixels, longSide * SAMPLES) : pixels);
+  const bitmap = await createImageBitmap(await inSlices(opaque(gray)));
   const scale = Math.min(1, (longSide ?? Infinity) / Math.max(width, height));
   const canvas = document.createElement('canvas');
   canvas.width = Math.max(1, Math.round(width * scale));
@@ -54,4 +55,17 @@ export async function drawCellPicture(pixels: DecodedPixels, chromosomes: readon
     context.fillText(caption, 6, top + CAPTION_HEIGHT_PX / 2, canvas.width - 12);
   }
   return canvas;
+}
+
+/** In steps of a row: a stitched frame must not stop the page. */
+function* opaque({ width, height, data }: GrayImage): Generator<void, ImageData> {
+  const rgba = new Uint8ClampedArray(width * height * 4);
+  for (let y = 0; y < height; y++) {
+    for (let i = y * width, at = i * 4; i < (y + 1) * width; i++, at += 4) {
+      rgba[at] = rgba[at + 1] = rgba[at + 2] = data[i];
+      rgba[at + 3] = 255;
+    }
+    yield;
+  }
+  return new ImageData(rgba, width, height);
 }
