@@ -321,7 +321,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
             "scoutSizeUnit": 16,
             "positiveLogit": 0,
             "regionLogit": -2,
-            "regionMargin": 1,
+            "regionMargin": 0.5,
             "minPositives": 3,
             "canonicalSize": canonical_size,
             "scaleSteps": 8,
@@ -333,7 +333,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
         "stride": STRIDE,
         "anchors": {"sides": list(SIDES), "ratios": list(RATIOS)},
         "coder": {"rpnWeights": list(RPN_WEIGHTS), "headWeights": list(HEAD_WEIGHTS), "maxLogRatio": MAX_LOG_RATIO},
-        "proposals": {"preNms": 6000, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
+        "proposals": {"preNms": 6000, "minLogit": -100, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
         "refinement": {"looks": 2, "minScore": 0.05, "duplicateIou": 0.8},
         "closeUp": {"side": SIDE, "context": CONTEXT, "sureScore": SURE_SCORE, "aloneIou": ALONE_IOU},
         "suppression": {
@@ -365,13 +365,28 @@ def use_evaluation(manifest: dict, evaluation: dict) -> None:
 
 
 def export_model(
-    network, scout, close_up, out: Path, *, model_id: str, version: str, training: dict, evaluation: dict | None = None, detector: Path | None = None
+    network,
+    scout,
+    close_up,
+    out: Path,
+    *,
+    model_id: str,
+    version: str,
+    training: dict,
+    evaluation: dict | None = None,
+    detector: Path | None = None,
+    min_logit: float | None = None,
 ) -> dict:
     """Writes a complete model directory; nothing of an old one is touched before everything has been compared. With
     `detector`, an exported model, `network` and `scout` are None and only the close-up is written anew, or no graph at
-    all where it is None too: what changes is how they are used."""
-    canonical_size = read_manifest(detector)["sizePolicy"]["canonicalSize"] if detector else network.config.canonical_size
+    all where it is None too: what changes is how they are used. `min_logit`: None is that of the detector, else none."""
+    exported = read_manifest(detector) if detector else None
+    canonical_size = exported["sizePolicy"]["canonicalSize"] if exported else network.config.canonical_size
     manifest = default_manifest(model_id, version, float(canonical_size))
+    if min_logit is None and exported:
+        min_logit = exported["proposals"].get("minLogit")
+    if min_logit is not None:
+        manifest["proposals"]["minLogit"] = min_logit
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if detector:
@@ -411,6 +426,7 @@ def main(arguments=None) -> int:
     parser.add_argument("--date", help="of the training, YYYY-MM-DD; default today")
     parser.add_argument("--data", default="CIL:54816 (Tseng et al. 2023, doi 10.7295/W9CIL54816), train part")
     parser.add_argument("--evaluation", type=Path, help="JSON of evaluate.py on the same weights")
+    parser.add_argument("--min-logit", type=float, help="anchors of lower objectness are left out; default: the detector's, else none")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -442,6 +458,7 @@ def main(arguments=None) -> int:
             training=training,
             evaluation=evaluation,
             detector=options.detector,
+            min_logit=options.min_logit,
         )
     except (CheckpointError, ExportError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""RPN outputs -> proposals (section II-B): top k by logit, decode, clip, drop slivers, NMS.
+"""RPN outputs -> proposals (section II-B): top k by logit, those below minLogit left out, decode, clip, drop slivers, NMS.
 
 Frame: network px. objectness [1, A, h, w] logits, deltas [1, 4A, h, w] (channel = anchor * 4 + {dx, dy, dw, dh}).
 Boxes are computed in double and stored as float32 before the NMS, as the TypeScript core does.
@@ -26,6 +26,7 @@ def make_proposals(objectness: np.ndarray, deltas: np.ndarray, width: int, heigh
     logits = objectness.reshape(-1)
     flat = deltas.reshape(anchors, 4, rows * columns).transpose(0, 2, 1).reshape(-1, 4)
     order = np.argsort(-logits, kind="stable")[: settings["preNms"]]
+    order = order[logits[order] >= settings["minLogit"]]
     boxes = decode_boxes(
         torch.from_numpy(flat[order].astype(np.float64)),
         make_anchors(rows, columns)[torch.from_numpy(order)].double(),

@@ -116,10 +116,13 @@ def test_a_new_close_up_leaves_the_detector_as_it_is(exported, tmp_path):
 def test_without_a_new_close_up_every_graph_stays_and_the_manifest_is_new(exported, tmp_path):
     """export.py --detector alone: for another size policy or other thresholds."""
     folder, _ = exported
-    export_model(None, None, None, tmp_path / "next", model_id="next", version="0.0.3", training={}, detector=folder)
+    export_model(None, None, None, tmp_path / "next", model_id="next", version="0.0.3", training={}, detector=folder, min_logit=-50.0)
     for name in GRAPH_FILES.values():
         assert (tmp_path / "next" / name).read_bytes() == (folder / name).read_bytes()
     assert read_manifest(tmp_path / "next")["version"] == "0.0.3"
+    assert read_manifest(tmp_path / "next")["proposals"]["minLogit"] == -50
+    export_model(None, None, None, tmp_path / "after", model_id="after", version="0.0.4", training={}, detector=tmp_path / "next")
+    assert read_manifest(tmp_path / "after")["proposals"]["minLogit"] == -50
 
 
 def test_truncated_golden_data_is_refused(exported, tmp_path):

@@ -42,6 +42,14 @@ def test_number_is_limited_and_best_first():
     assert abs(float(centre[0] + centre[2]) / 2 - (proposals[0][0] + proposals[0][2]) / 2) < 64
 
 
+def test_unlikely_anchors_are_left_out():
+    objectness, deltas = blank()
+    objectness[0, 13, 2, 4], objectness[0, 13, 4, 1] = 1.5, 0.25
+    for floor, wanted in ((0.25, 2), (0.5, 1), (2.0, 0)):
+        settings = {**MANIFEST, "proposals": {**MANIFEST["proposals"], "minLogit": floor}}
+        assert len(make_proposals(objectness, deltas, 64, 40, settings)) == wanted
+
+
 def test_deltas_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"expected \[1, 144, 5, 8\], got \[1, 36, 5, 8\]"):
         make_proposals(blank()[0], blank()[0], 64, 40, MANIFEST)

@@ -58,6 +58,8 @@ export interface Manifest {
   };
   readonly proposals: {
     readonly preNms: number;
+    /** anchors whose objectness is below it are none, so that a field of few chromosomes costs less than a full one */
+    readonly minLogit: number;
     readonly nmsIou: number;
     readonly postNms: number;
     readonly minSide: number;
@@ -167,7 +169,7 @@ const RULES: Rules = {
   stride: count,
   anchors: { sides: positives, ratios: positives },
   coder: { rpnWeights: weights, headWeights: weights, maxLogRatio: positive },
-  proposals: { preNms: count, nmsIou: fraction, postNms: count, minSide: notNegative },
+  proposals: { preNms: count, minLogit: number, nmsIou: fraction, postNms: count, minSide: notNegative },
   refinement: { looks: count, minScore: fraction, duplicateIou: fraction },
   closeUp: { side: count, context: positive, sureScore: fraction, aloneIou: fraction },
   suppression: {

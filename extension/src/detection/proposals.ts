@@ -1,7 +1,7 @@
 /**
  * Region proposals (section II-B; Faster R-CNN): objectness [A,rows,cols] logits, deltas [4A,rows,cols]
  * → RoIs [R,4] xyxy, network px, R ≤ postNms, by descending objectness.
- * Top `preNms` logits → decode → clip to the valid (unpadded) picture → drop tiny → NMS.
+ * Top `preNms` logits, of at least `minLogit` → decode → clip to the valid (unpadded) picture → drop tiny → NMS.
  */
 import { anchorBoxes } from './anchors.ts';
 import { clipBoxes, decodeBoxes } from './boxCoder.ts';
@@ -26,7 +26,9 @@ export function selectProposals(
         `got ${objectness.length} and ${deltas.length}`,
     );
   }
-  const ids = topLogits(objectness, proposals.preNms);
+  const best = topLogits(objectness, proposals.preNms);
+  const firstUnlikely = best.findIndex((id) => objectness[id] < proposals.minLogit);
+  const ids = firstUnlikely < 0 ? best : best.subarray(0, firstUnlikely);
   const boxes = decodeBoxes(
     anchorBoxes(ids, rows, cols, stride, anchors),
     gatherDeltas(deltas, ids, numPlaces),
