@@ -528,6 +528,19 @@ inBrowser('trouble in the stock viewer', () => {
     expect(await page.locator('.cc-cell').count()).toBe(3);
   });
 
+  test('an image that could not be read for the list says so, as no error of counting, and is read again when its cell is shown', async () => {
+    const images = await goodStudy('UNREAD', 2);
+    await page.route(isFrameOf(images[1].sopInstanceUID), route => route.fulfill({ status: 503 }));
+    await page.goto(`${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, 'UNREAD')}`);
+    const row = page.locator(`[data-cell-id="${images[1].sopInstanceUID}:1"]`);
+    await row.getByText('Image could not be read').waitFor();
+    expect((await outcomes(page)).map(({ error }) => error)).toEqual([null, null]);
+    await page.unrouteAll();
+    await row.click();
+    await row.locator('img').waitFor();
+    expect(await row.innerText()).not.toContain('could not be read');
+  });
+
   test('one picture counts the same in every encoding', async () => {
     const images = await everyEncoding('ENCODINGS');
     await site.addImages(images);

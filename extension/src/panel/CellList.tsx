@@ -3,7 +3,7 @@ import { useEffect, useRef, type KeyboardEvent } from 'react';
 import { isFlagged, visibleCount } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import { StateWords } from './StateWords.tsx';
-import { placeWords } from './words.ts';
+import { placeWords, troubleOf } from './words.ts';
 import { useCount } from './useCount.ts';
 
 export function CellList() {
@@ -67,13 +67,14 @@ export function GalleryButton() {
 
 function CellRow({ cell, index }: { cell: Cell; index: number }) {
   const { state, service } = useCount();
-  const { thumbnails, flags, cellErrors, run, caseState, shownCellId } = state;
+  const { thumbnails, flags, run, caseState, shownCellId } = state;
   const { role } = service.person();
   const count = visibleCount(caseState!, cell.id, role);
   const isRunning = run?.currentCellId === cell.id;
   const needsLook = role === 'reader' && cell.state === 'counted' && isFlagged(flags.get(cell.id) ?? []);
   const thumbnail = thumbnails.get(cell.id);
   const place = placeWords(cell);
+  const trouble = troubleOf(cell, state);
   return (
     <li
       id={`cc-cell-${index}`}
@@ -93,7 +94,7 @@ function CellRow({ cell, index }: { cell: Cell; index: number }) {
           </span>
         )}
         <span className="cc-state cc-ellipsis">
-          {isRunning ? 'Counting…' : cellErrors.has(cell.id) ? <span className="cc-errortext">Could not be counted</span> : <StateWords cell={cell} />}
+          {isRunning ? 'Counting…' : trouble ? <span className="cc-errortext">{trouble.words}</span> : <StateWords cell={cell} />}
           {place && <span className="cc-ellipsis"> · {place}</span>}
         </span>
       </span>

@@ -3,7 +3,7 @@ import { isFlagged, isReadBlind, visibleCount } from '../casework/index.ts';
 import type { Cell } from '../casework/types.ts';
 import { Dialog } from './Dialog.tsx';
 import { StateWords } from './StateWords.tsx';
-import { placeWords } from './words.ts';
+import { placeWords, troubleOf } from './words.ts';
 import { useCount } from './useCount.ts';
 
 export function GalleryDialog({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
@@ -58,7 +58,7 @@ function GalleryCell({ cell, onClose }: { cell: Cell; onClose: () => void }) {
       </span>
       <span className="cc-small cc-dim">
         {needsLook && <span className="cc-flagmark">⚑ look · </span>}
-        {state.cellErrors.has(cell.id) ? 'Could not be counted' : <StateWords cell={cell} />}
+        {troubleOf(cell, state)?.words ?? <StateWords cell={cell} />}
         {placeWords(cell) && ` · ${placeWords(cell)}`}
       </span>
     </button>

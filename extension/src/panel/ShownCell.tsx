@@ -5,7 +5,7 @@ import type { EditMode } from '../viewer/chromosomeTool.ts';
 import { CountsSideBySide } from './CountsSideBySide.tsx';
 import { Flags } from './Flags.tsx';
 import { Legend } from './Legend.tsx';
-import { EXCLUSION_WORDS, placeWords, stateWords } from './words.ts';
+import { EXCLUSION_WORDS, placeWords, stateWords, troubleOf } from './words.ts';
 import { useCount } from './useCount.ts';
 
 const MODES: readonly { mode: EditMode; label: string; hint: string }[] = [
@@ -30,10 +30,10 @@ export function ShownCell({ isCompact = false }: { isCompact?: boolean }) {
 
 function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
   const { state, service, run } = useCount();
-  const { caseState, cellErrors, flags, settings } = state;
+  const { caseState, flags, settings } = state;
   const { role } = service.person();
   const count = visibleCount(caseState!, cell.id, role);
-  const error = cellErrors.get(cell.id);
+  const trouble = troubleOf(cell, state);
   const isExcluded = cell.state === 'excluded';
   const isReader = role === 'reader';
   const isOwnThreshold = isReader && !isExcluded && cell.aiRun && cell.aiRun.scoreThreshold !== service.detector.shippedThreshold(cell.aiRun.method);
@@ -75,9 +75,9 @@ function CellCard({ cell, isCompact }: { cell: Cell; isCompact: boolean }) {
         <CellActions cell={cell} />
       )}
       {/* What comes and goes stands below: a button that moves under the hand is missed. */}
-      {error && (
+      {trouble && (
         <p className="cc-errortext" role="alert">
-          {error}
+          {trouble.reason}
         </p>
       )}
       {isReader && !isCompact && <Flags flags={flags.get(cell.id) ?? []} />}

@@ -1,6 +1,7 @@
 /** The panel's words for what the case names by code. */
 import { knownReading } from '../casework/index.ts';
 import type { CaseState, Cell, CellStatus, ExclusionReason, Role } from '../casework/types.ts';
+import type { CountState } from '../viewer/countState.ts';
 
 export const RESEARCH_USE = 'For Research Use Only. Not for use in diagnostic procedures.';
 
@@ -26,6 +27,15 @@ function checkersStateWords(caseState: CaseState, cell: Cell): string {
 }
 
 export const stateWords = (caseState: CaseState, cell: Cell, role: Role): string => (role === 'checker' ? checkersStateWords(caseState, cell) : readersStateWords(cell));
+
+/** What stands in the way of a cell's count, in short and in full; null where nothing is known to. */
+export function troubleOf({ id, state }: Cell, { cellErrors, unreadImages, thumbnails }: Pick<CountState, 'cellErrors' | 'unreadImages' | 'thumbnails'>): { words: string; reason: string } | null {
+  const error = cellErrors.get(id);
+  if (error !== undefined) return { words: 'Could not be counted', reason: error };
+  // A cell that has a count, or whose image was read since, lacks nothing.
+  const unread = state === 'notCounted' && !thumbnails.has(id) ? unreadImages.get(id) : undefined;
+  return unread === undefined ? null : { words: 'Image could not be read', reason: unread };
+}
 
 /** Slide, culture and coordinates in one line; empty where nothing is known. */
 export function placeWords({ slide, culture, colony, coordinates }: Cell): string {

@@ -1,4 +1,5 @@
 /** The small pictures of the list of cells, drawn in the background, those of series that arrive later too. */
+import { DetectionError } from '../detection/errors.ts';
 import { drawThumbnail, readImage } from './readImage.ts';
 import { messageOf, type OpenedViewer, type ServiceContext } from './serviceContext.ts';
 import type { StudyCell } from './studyCells.ts';
@@ -30,10 +31,20 @@ export class CellThumbnails {
     }
   }
 
+  /** The image that the reader turns to is read again, where it could not be read before: the store may have come round. */
+  retryShown(): void {
+    const { store } = this.#context;
+    const { shownCellId } = store.state;
+    const unreadImages = new Map(store.state.unreadImages);
+    if (!shownCellId || !unreadImages.delete(shownCellId)) return;
+    store.set({ unreadImages });
+    this.draw();
+  }
+
   #nextOpen(reading: ReadonlySet<string>): StudyCell | undefined {
     const { images, store } = this.#context;
-    const { thumbnails, cellErrors } = store.state;
-    return images.all().find(({ id }) => !thumbnails.has(id) && !cellErrors.has(id) && !reading.has(id));
+    const { thumbnails, cellErrors, unreadImages } = store.state;
+    return images.all().find(({ id }) => ![thumbnails, cellErrors, unreadImages, reading].some(known => known.has(id)));
   }
 
   async #drawOne(viewer: OpenedViewer, { id, imageId }: StudyCell): Promise<void> {
@@ -45,7 +56,9 @@ export class CellThumbnails {
       store.set({ thumbnails: new Map(store.state.thumbnails).set(id, drawThumbnail(pixels)) });
     } catch (error) {
       if (this.#context.viewer !== viewer) return;
-      store.set({ cellErrors: new Map(store.state.cellErrors).set(id, messageOf(error)) });
+      // What the detector would refuse stays so; that an image could not be read says nothing of the count.
+      const kept = error instanceof DetectionError ? 'cellErrors' : 'unreadImages';
+      store.set({ [kept]: new Map(store.state[kept]).set(id, messageOf(error)) });
     }
     // Each picture is a task of its own.
     await new Promise(resolve => setTimeout(resolve));

@@ -39,7 +39,10 @@ export interface CountState {
   readonly declined: readonly string[];
   readonly detector: DetectorState;
   readonly run: RunState | null;
+  /** Why a cell could not be counted. */
   readonly cellErrors: ReadonlyMap<string, string>;
+  /** Why a cell has no small picture; the next attempt to read its image may go well. */
+  readonly unreadImages: ReadonlyMap<string, string>;
   readonly thumbnails: ReadonlyMap<string, string>;
   readonly shownCellId: string | null;
   readonly editMode: EditMode;
