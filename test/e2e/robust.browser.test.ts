@@ -541,6 +541,37 @@ inBrowser('trouble in the stock viewer', () => {
     expect(await row.innerText()).not.toContain('could not be read');
   });
 
+  test('a series of images that the archive lists and does not give is told for as long as it is missing', async () => {
+    await addStudy('MISSING', [goodCell, place => goodCell({ ...place, seriesNumber: 2 })]);
+    await page.route(url => url.pathname.includes(`/series/${uidFor('MISSING series 2')}/metadata`), route => route.fulfill({ status: 500 }));
+    await page.goto(`${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, 'MISSING')}`);
+    const told = page.locator('.cc [role=alert]').getByText('1 of 2 image series in the archive did not come: series 2 (1 image)');
+    await told.waitFor();
+    // The sums say nothing of it.
+    await page.getByRole('tab', { name: 'Summary' }).click();
+    await told.waitFor();
+  });
+
+  test('a study of which nothing comes says so, until it comes after all', async () => {
+    await addStudy('NOTHING', [goodCell]);
+    let letGo = () => {};
+    const arrival = new Promise<void>(resolve => {
+      letGo = resolve;
+    });
+    await page.route(url => url.pathname.endsWith('/metadata'), async route => {
+      await arrival;
+      await route.continue();
+    });
+    await page.goto(`${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, 'NOTHING')}`);
+    const panel = page.locator('.cc');
+    await panel.getByText('Reading the study…').waitFor();
+    await panel.getByRole('heading', { name: 'The images have not come' }).waitFor();
+    await panel.getByText('1 of 1 image series in the archive did not come: series 1 (1 image)').waitFor();
+    letGo();
+    await page.waitForSelector('.cc-cell');
+    expect(await panelText(page)).not.toContain('did not come');
+  });
+
   test('one picture counts the same in every encoding', async () => {
     const images = await everyEncoding('ENCODINGS');
     await site.addImages(images);

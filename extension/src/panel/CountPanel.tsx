@@ -55,6 +55,11 @@ function Content() {
         <>
           <div className="cc-top">
             <CountButtons />
+            {state.missing && (
+              <div className="cc-banner bad" role="alert">
+                <p>{state.missing}</p>
+              </div>
+            )}
             <RestoreBanner />
             <ShownCell isCompact={tab !== 'cells'} />
           </div>
@@ -125,7 +130,18 @@ function Tabs({ tab, onChange }: { tab: Tab; onChange: (tab: Tab) => void }) {
 
 function EmptyStudy() {
   const { state } = useCount();
-  if (state.phase !== 'open') {
+  const { phase, declined, missing } = state;
+  if (missing) {
+    return (
+      <div className="cc-empty" role="alert">
+        <h2>The images have not come</h2>
+        {[missing, ...declined].map(sentence => (
+          <p key={sentence}>{sentence}</p>
+        ))}
+      </div>
+    );
+  }
+  if (phase !== 'open') {
     return (
       <div className="cc-empty" role="status">
         <p>Reading the study…</p>
@@ -135,8 +151,8 @@ function EmptyStudy() {
   return (
     <div className="cc-empty">
       <h2>No metaphase images here</h2>
-      {state.declined.length ? (
-        state.declined.map(sentence => <p key={sentence}>{sentence}</p>)
+      {declined.length ? (
+        declined.map(sentence => <p key={sentence}>{sentence}</p>)
       ) : (
         <p className="cc-dim">Chromosomes are counted on microscope or secondary-capture images, one metaphase per image.</p>
       )}

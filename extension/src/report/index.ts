@@ -40,7 +40,7 @@ export { COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, RECTANGLE_TRACKING_PREFIX, write
 export type { Observer, Predecessor, ReportContext } from './writeReport.ts';
 export { PLUGIN_MANUFACTURER } from './modules.ts';
 export type { Dataset, ObserverDevice } from './modules.ts';
-export { secondaryCapture } from './secondaryCapture.ts';
+export { CAPTURE_DESCRIPTION, secondaryCapture } from './secondaryCapture.ts';
 export type { CapturedImage } from './secondaryCapture.ts';
 export { encodeReport } from './encodeReport.ts';
 export { documentFlags } from './documentFlags.ts';

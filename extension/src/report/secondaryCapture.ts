@@ -19,13 +19,16 @@ export interface CapturedImage {
   readonly pixels: Uint8Array | Uint8ClampedArray;
 }
 
+/** Series Description of a saved picture, by which a series query tells it from images to count. */
+export const CAPTURE_DESCRIPTION = 'Chromosome count, cell overlay';
+
 export interface CaptureContext {
   /** Naturalised patient and study attributes of the image that was drawn on. */
   readonly study: Readonly<Dataset>;
   readonly device: ObserverDevice;
   /** The image, or frame, that was drawn on. */
   readonly source: ImageReference;
-  /** Default "Chromosome count, cell overlay". */
+  /** Default `CAPTURE_DESCRIPTION`. */
   readonly title?: string;
   readonly seriesInstanceUID?: string;
   readonly seriesNumber?: number;
@@ -69,7 +72,7 @@ export function secondaryCapture(image: CapturedImage, context: CaptureContext):
     ConversionType: 'WSD',
     SeriesInstanceUID: context.seriesInstanceUID ? uid('Series Instance UID', context.seriesInstanceUID) : createUID(),
     SeriesNumber: context.seriesNumber ?? 9901,
-    SeriesDescription: shortText('LO', context.title ?? 'Chromosome count, cell overlay'),
+    SeriesDescription: shortText('LO', context.title ?? CAPTURE_DESCRIPTION),
     ...equipment(device, study),
     InstanceNumber: context.instanceNumber ?? 1,
     // Of a cell on a slide, both are unknown.

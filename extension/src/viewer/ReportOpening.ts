@@ -3,7 +3,7 @@ import { applyAction } from '../casework/index.ts';
 import type { CaseState, Person } from '../casework/types.ts';
 import { reportDocument } from '../report/index.ts';
 import { newUID } from '../report/valueRepresentation.ts';
-import { AwaitedReports, type ListedCount } from './awaitedReports.ts';
+import type { ListedCount } from './awaitedSeries.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
 import { readingLeft, withReadingEnded } from './readingLeft.ts';
@@ -32,26 +32,22 @@ export class ReportOpening {
   #lookingFor: OpenedViewer | null = null;
   /** What the reader has been told of the reports. */
   readonly #told = new Set<string>();
-  readonly #awaited: AwaitedReports;
 
   constructor(context: ServiceContext, openCase: OpenCase, events: ReportOpeningEvents) {
     this.#context = context;
     this.#openCase = openCase;
     this.#events = events;
-    this.#awaited = new AwaitedReports(context.host, missing => this.#tellMissing(missing));
   }
 
   forget(): void {
     this.#lookedAmong = '';
     this.#lookingFor = null;
     this.#told.clear();
-    this.#awaited.forget();
   }
 
   /** Opens the first report that can be read, a person's before a program's; work that a person has begun stays, and the reader is told. */
   async openNewest(studyInstanceUID: string): Promise<void> {
     const { host, store, viewer } = this.#context;
-    this.#awaited.expect(studyInstanceUID);
     const reports = reportsOfStudy(host, studyInstanceUID);
     // As openStoredReport chooses, where all can be read.
     const [wanted] = inOpeningOrder(reports);
@@ -122,7 +118,8 @@ export class ReportOpening {
     }
   }
 
-  #tellMissing(missing: readonly ListedCount[]): void {
+  /** @param missing counts that the archive lists, and that the host does not have */
+  tellMissing(missing: readonly ListedCount[]): void {
     const { report } = this.#context.store.state;
     // Those that were saved in this session are not among the host's.
     const known = new Set([report?.document, ...(report?.others ?? [])].map(document => document?.seriesInstanceUID));

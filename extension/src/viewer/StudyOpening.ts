@@ -1,9 +1,11 @@
 /** From the host's display sets to an open case: cells, the stored report, unsaved work. */
 import { applyAction, createCase } from '../casework/index.ts';
 import type { CaseState } from '../casework/types.ts';
+import { AwaitedSeries } from './awaitedSeries.ts';
 import { storedPresets } from './countSettings.ts';
 import type { Instance } from './hostTypes.ts';
 import type { OpenCase } from './OpenCase.ts';
+import { studiesInAddress } from './pageAddress.ts';
 import { ReportOpening } from './ReportOpening.ts';
 import { readingLeft, withReadingEnded } from './readingLeft.ts';
 import { now, type ServiceContext } from './serviceContext.ts';
@@ -25,6 +27,7 @@ export class StudyOpening {
   readonly #openCase: OpenCase;
   readonly #events: StudyOpeningEvents;
   readonly #report: ReportOpening;
+  readonly #awaited: AwaitedSeries;
 
   constructor(context: ServiceContext, openCase: OpenCase, events: StudyOpeningEvents) {
     this.#context = context;
@@ -35,10 +38,15 @@ export class StudyOpening {
       withAllCells: caseState => this.#withAllCells(caseState),
       emptyCase: studyInstanceUID => this.#emptyCase(studyInstanceUID),
     });
+    this.#awaited = new AwaitedSeries(context.host, () => {
+      context.store.set({ missing: this.#awaited.missingImages() });
+      this.#report.tellMissing(this.#awaited.missingCounts());
+    });
   }
 
   forget(): void {
     this.#report.forget();
+    this.#awaited.forget();
   }
 
   refreshCells = (): void => {
@@ -49,11 +57,14 @@ export class StudyOpening {
     const openStudyUID = this.#openCase.state?.studyInstanceUID;
     const ofStudy = (uid: string | undefined) => activeDisplaySets.filter(({ StudyInstanceUID }) => StudyInstanceUID === uid);
     const displaySets = [ofStudy(openStudyUID), ofStudy(activeDisplaySets[0]?.StudyInstanceUID)].find(sets => sets.length) ?? [];
+    const [awaitedStudy] = displaySets.length ? [displaySets[0].StudyInstanceUID] : studiesInAddress(host);
+    if (awaitedStudy) this.#awaited.expect(awaitedStudy);
+    const missing = this.#awaited.missingImages();
     const [dataSource] = host.extensionManager.getActiveDataSource();
     const { cells, declined: declinedImages } = collectCells(displaySets, dataSource, viewer.core);
     const declined = [...declinedImages, ...(displaySets.length < activeDisplaySets.length ? [OTHER_STUDY] : [])];
     if (!cells.length) {
-      if (displaySets.length) store.set({ phase: 'open', declined });
+      if (displaySets.length) store.set({ phase: 'open', declined, missing });
       return;
     }
     images.set(cells);
@@ -62,7 +73,7 @@ export class StudyOpening {
     const isNewStudy = before?.studyInstanceUID !== studyInstanceUID;
     // Series arrive in any order; until work begins, the numbers of the cells follow the order of the series.
     const isUntouched = !before || isNewStudy || (!store.state.run && before.log.length > 0 && before.log.every(({ type }) => type === 'addCells'));
-    store.set({ phase: 'open', declined });
+    store.set({ phase: 'open', declined, missing });
     if (isUntouched) this.#openCase.open(this.#emptyCase(studyInstanceUID));
     else this.#openCase.set(this.#withAllCells(before));
     this.#events.onCells();

@@ -4,19 +4,16 @@
  * before it would pass for the newest: the answers are forgotten, so that the archive is asked anew.
  */
 import type { HostParams } from './hostTypes.ts';
+import { studiesInAddress } from './pageAddress.ts';
 
 interface RememberingDataSource {
   getConfig?(): { name?: string; wadoRoot?: string };
   deleteStudyMetadataPromise?(key: string): void;
-  getStudyInstanceUIDs?(route: { params: object; query: URLSearchParams }): readonly string[];
 }
-
-const activeDataSource = ({ extensionManager }: HostParams): RememberingDataSource | undefined =>
-  (extensionManager.getActiveDataSource() as unknown as RememberingDataSource[])[0];
 
 /** The next opening of the study asks the archive. */
 export function forgetAnswersAbout(host: HostParams, studyInstanceUID: string): void {
-  const dataSource = activeDataSource(host);
+  const [dataSource] = host.extensionManager.getActiveDataSource() as unknown as RememberingDataSource[];
   const { name, wadoRoot } = dataSource?.getConfig?.() ?? {};
   // Files from disk and lists of addresses have no archive to ask.
   if (!wadoRoot) return;
@@ -26,8 +23,5 @@ export function forgetAnswersAbout(host: HostParams, studyInstanceUID: string): 
 
 /** The same for every study in the page's address; to be called before the host loads them. */
 export function forgetAnswersAboutOpening(host: HostParams): void {
-  const dataSource = activeDataSource(host);
-  if (!dataSource?.getConfig?.()?.wadoRoot) return;
-  const studies = dataSource.getStudyInstanceUIDs?.({ params: {}, query: new URLSearchParams(window.location.search) }) ?? [];
-  for (const study of studies) if (study) forgetAnswersAbout(host, study);
+  for (const study of studiesInAddress(host)) forgetAnswersAbout(host, study);
 }

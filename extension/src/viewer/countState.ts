@@ -37,6 +37,8 @@ export interface CountState {
   readonly summary: CaseSummary | null;
   readonly flags: ReadonlyMap<string, readonly RiskFlag[]>;
   readonly declined: readonly string[];
+  /** Which images of the study the archive has not given, for the reader; null while none is known to be missing. */
+  readonly missing: string | null;
   readonly detector: DetectorState;
   readonly run: RunState | null;
   /** Why a cell could not be counted. */
