@@ -56,7 +56,7 @@ function Content() {
           <div className="cc-top">
             <CountButtons />
             {state.missing && (
-              <div className="cc-banner bad" role="alert">
+              <div className="cc-banner bad cc-missing" role="alert">
                 <p>{state.missing}</p>
               </div>
             )}
@@ -133,7 +133,7 @@ function EmptyStudy() {
   const { phase, declined, missing } = state;
   if (missing) {
     return (
-      <div className="cc-empty" role="alert">
+      <div className="cc-empty cc-missing" role="alert">
         <h2>The images have not come</h2>
         {[missing, ...declined].map(sentence => (
           <p key={sentence}>{sentence}</p>
