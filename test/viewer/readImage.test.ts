@@ -78,9 +78,12 @@ test.each([
   }
 });
 
-test('a store that answers 404 is named in the reader’s words', async () => {
-  const { core } = host({ load: () => Promise.reject({ error: { request: { status: 404 } } }) });
-  await expect(readImage(core, 'id')).rejects.toThrow('the image store answered 404');
+test.each([
+  ['asked for at once', { error: { request: { status: 404 } } }],
+  ['read as a stream', new Error('Couldn\'t retrieve /dicomweb/studies/2.25.110818/series/2.25.7/instances/2.25.8/frames/1 got status 404')],
+])('a store that answers 404 to a frame %s is named in the reader’s words', async (_, cause) => {
+  const { core } = host({ load: () => Promise.reject(cause) });
+  await expect(readImage(core, 'id')).rejects.toThrow(expect.objectContaining({ message: 'The image could not be read: the image store answered 404' }));
 });
 
 describe('a store that says nothing', () => {

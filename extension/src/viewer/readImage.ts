@@ -128,6 +128,9 @@ function describeRefusal(error: unknown): string {
   if (status) return `the image store answered ${status}`;
   if (status === 0) return 'the image store gave no sign';
   const message = error instanceof Error ? error.message : typeof error === 'string' ? error : '';
+  // Of a frame that it reads as a stream the host tells the status, behind the whole address, in the message alone.
+  const [, streamStatus] = /got status (\d{3})$/.exec(message) ?? [];
+  if (streamStatus) return `the image store answered ${streamStatus}`;
   return message || 'the image store gave no reason';
 }
 
