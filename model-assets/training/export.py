@@ -31,7 +31,7 @@ from onnx import TensorProto, helper, numpy_helper
 from anchors import RATIOS, SIDES, STRIDE
 from box_coder import HEAD_WEIGHTS, MAX_LOG_RATIO, RPN_WEIGHTS
 from close_up import ALONE_IOU, CONTEXT, DELTA_SHARE, SIDE, SURE_SCORE, CloseUp, beside, fused_score
-from checkpoint import CheckpointError, best_state, read_checkpoint, steps_of
+from checkpoint import CheckpointError, best_state, load_weights, read_checkpoint, steps_of
 from configuration import TYPES, Configuration
 from crops import cut_crops
 from detect import onnx_stages, read_manifest
@@ -120,19 +120,19 @@ def load_network(path: Path):
     checkpoint = read_checkpoint(path)
     config = checkpoint["config"]
     network = DeepACE(config if isinstance(config, Configuration) else Configuration.from_dict(config))
-    network.load_state_dict(best_state(checkpoint))
+    load_weights(network, best_state(checkpoint), path)
     return network.eval(), checkpoint
 
 
 def load_scout(path: Path) -> torch.nn.Module:
     scout = Scout()
-    scout.load_state_dict(best_state(read_checkpoint(path)))
+    load_weights(scout, best_state(read_checkpoint(path)), path)
     return scout.eval()
 
 
 def load_close_up(path: Path) -> torch.nn.Module:
     close_up = CloseUp()
-    close_up.load_state_dict(best_state(read_checkpoint(path)))
+    load_weights(close_up, best_state(read_checkpoint(path)), path)
     return close_up.eval()
 
 
@@ -375,18 +375,18 @@ def export_model(
     training: dict,
     evaluation: dict | None = None,
     detector: Path | None = None,
-    min_logit: float | None = None,
+    proposals: dict | None = None,
 ) -> dict:
     """Writes a complete model directory; nothing of an old one is touched before everything has been compared. With
     `detector`, an exported model, `network` and `scout` are None and only the close-up is written anew, or no graph at
-    all where it is None too: what changes is how they are used. `min_logit`: None is that of the detector, else none."""
+    all where it is None too: what changes is how they are used. `proposals` changes single values of the manifest's; what it
+    does not name is as in the detector, or as in the paper."""
     exported = read_manifest(detector) if detector else None
     canonical_size = exported["sizePolicy"]["canonicalSize"] if exported else network.config.canonical_size
     manifest = default_manifest(model_id, version, float(canonical_size))
-    if min_logit is None and exported:
-        min_logit = exported["proposals"].get("minLogit")
-    if min_logit is not None:
-        manifest["proposals"]["minLogit"] = min_logit
+    if exported:
+        manifest["proposals"].update(exported["proposals"])
+    manifest["proposals"].update(proposals or {})
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if detector:
@@ -415,25 +415,10 @@ def export_model(
     return {"errors": errors, "manifest": manifest, "golden": values}
 
 
-def main(arguments=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("checkpoint", type=Path, nargs="?", help="last.pt of train.py; left out: random weights, for development")
-    parser.add_argument("--scout", type=Path, help="last.pt of the scout's training; left out: random weights, for development")
-    parser.add_argument("--close-up", type=Path, help="last.pt of train_close_up.py; left out: none, or random weights for development")
-    parser.add_argument("--detector", type=Path, help="exported model whose graphs stay as they are, but for a --close-up")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--version", default="0.1.0")
-    parser.add_argument("--date", help="of the training, YYYY-MM-DD; default today")
-    parser.add_argument("--data", default="CIL:54816 (Tseng et al. 2023, doi 10.7295/W9CIL54816), train part")
-    parser.add_argument("--evaluation", type=Path, help="JSON of evaluate.py on the same weights")
-    parser.add_argument("--min-logit", type=float, help="anchors of lower objectness are left out; default: the detector's, else none")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
+def what_to_export(options) -> tuple:
+    """-> (network, scout, close-up, training) of the command line: each network None where there is none to write."""
     network = scout = None
     if options.detector:
-        if options.checkpoint or options.scout:
-            parser.error("--detector takes the place of the checkpoint and --scout")
         training = read_manifest(options.detector)["training"]
     else:
         network, step = DeepACE(Configuration()).eval(), 0
@@ -445,9 +430,29 @@ def main(arguments=None) -> int:
     close_up = None if options.checkpoint or options.detector else CloseUp().eval()
     if options.close_up:
         close_up = load_close_up(options.close_up)
-    evaluation = json.loads(options.evaluation.read_text()) if options.evaluation else None
-    training = {**training, "date": options.date or datetime.date.today().isoformat()}
+    return network, scout, close_up, {**training, "date": options.date or datetime.date.today().isoformat()}
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path, nargs="?", help="last.pt of train.py; left out: random weights, for development")
+    parser.add_argument("--scout", type=Path, help="last.pt of the scout's training; left out: random weights, for development")
+    parser.add_argument("--close-up", type=Path, help="last.pt of train_close_up.py; left out: none, or random weights for development")
+    parser.add_argument("--detector", type=Path, help="exported model whose graphs stay as they are, but for a --close-up")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--version", default="0.1.0")
+    parser.add_argument("--date", help="of the training, YYYY-MM-DD; default today")
+    parser.add_argument("--data", default="CIL:54816 (Tseng et al. 2023, doi 10.7295/W9CIL54816), train part")
+    parser.add_argument("--evaluation", type=Path, help="JSON of evaluate.py on the same weights")
+    parser.add_argument("--min-logit", type=float, help="anchors of lower objectness are left out; default: the detector's, else none is")
+    parser.add_argument("--nms-iou", type=float, help="of the proposals; default: the detector's, else 0.7")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    if options.detector and (options.checkpoint or options.scout):
+        parser.error("--detector takes the place of the checkpoint and --scout")
     try:
+        network, scout, close_up, training = what_to_export(options)
         result = export_model(
             network,
             scout,
@@ -456,9 +461,9 @@ def main(arguments=None) -> int:
             model_id=options.out.name,
             version=options.version,
             training=training,
-            evaluation=evaluation,
+            evaluation=json.loads(options.evaluation.read_text()) if options.evaluation else None,
             detector=options.detector,
-            min_logit=options.min_logit,
+            proposals={name: value for name, value in (("minLogit", options.min_logit), ("nmsIou", options.nms_iou)) if value is not None},
         )
     except (CheckpointError, ExportError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -116,13 +116,13 @@ def test_a_new_close_up_leaves_the_detector_as_it_is(exported, tmp_path):
 def test_without_a_new_close_up_every_graph_stays_and_the_manifest_is_new(exported, tmp_path):
     """export.py --detector alone: for another size policy or other thresholds."""
     folder, _ = exported
-    export_model(None, None, None, tmp_path / "next", model_id="next", version="0.0.3", training={}, detector=folder, min_logit=-50.0)
+    export_model(None, None, None, tmp_path / "next", model_id="next", version="0.0.3", training={}, detector=folder, proposals={"minLogit": -50.0, "nmsIou": 0.65})
     for name in GRAPH_FILES.values():
         assert (tmp_path / "next" / name).read_bytes() == (folder / name).read_bytes()
     assert read_manifest(tmp_path / "next")["version"] == "0.0.3"
-    assert read_manifest(tmp_path / "next")["proposals"]["minLogit"] == -50
+    assert read_manifest(tmp_path / "next")["proposals"] == {"preNms": 6000, "minLogit": -50, "nmsIou": 0.65, "postNms": 300, "minSide": 2}
     export_model(None, None, None, tmp_path / "after", model_id="after", version="0.0.4", training={}, detector=tmp_path / "next")
-    assert read_manifest(tmp_path / "after")["proposals"]["minLogit"] == -50
+    assert read_manifest(tmp_path / "after")["proposals"] == read_manifest(tmp_path / "next")["proposals"]
 
 
 def test_truncated_golden_data_is_refused(exported, tmp_path):
@@ -204,3 +204,11 @@ def test_metrics_of_other_weights_are_refused(exported):
     evaluation = {"modelSha256": {"dense": "0" * 64}}
     with pytest.raises(ExportError, match="measured on another dense.onnx"):
         export.use_evaluation(manifest, evaluation)
+
+
+def test_a_checkpoint_of_another_network_is_named_by_the_command(tiny_scout, tmp_path, capsys):
+    path = tmp_path / "scout.pt"
+    torch.save({"config": {}, "model": tiny_scout.state_dict(), "step": 1}, path)
+    assert export.main([str(path), "--out", str(tmp_path / "model")]) == 1
+    assert f"{path}: expected weights of this DeepACE" in capsys.readouterr().err
+    assert not (tmp_path / "model").exists()
