@@ -7,7 +7,7 @@ export class ScoreHeap {
 
   /** Takes in the boxes whose score is at least `floor`; NaN never is. */
   constructor(scores: Float32Array, floor: number) {
-    this.scores = Float64Array.from(scores);
+    this.scores = new Float64Array(scores);
     this.#heap = new Int32Array(scores.length);
     for (let i = 0; i < scores.length; i++) if (scores[i] >= floor) this.#heap[this.#size++] = i;
     for (let at = (this.#size >> 1) - 1; at >= 0; at--) this.#sink(at);
