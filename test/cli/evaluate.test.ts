@@ -35,9 +35,13 @@ test('a truth that is what was counted gives full marks; a chromosome less costs
   const results = join(folder, 'results.json');
   const full = await run('evaluate', '--truth', truth, folder, '--json', '--quiet', '--detections', results);
   expect(full.code).toBe(0);
-  // Down to the candidate floor: more than were counted, and each belongs to an image of the truth.
-  const ranked = JSON.parse(await readFile(results, 'utf8')) as { image_id: number; bbox: number[]; score: number }[];
-  expect(ranked.length).toBeGreaterThan(annotations.length);
+  const detectionsIn = async (path: string) => JSON.parse(await readFile(path, 'utf8')) as { image_id: number; bbox: number[]; score: number }[];
+  const ranked = await detectionsIn(results);
+  expect(ranked.length).toBeGreaterThanOrEqual(annotations.length);
+  // Down to the candidate floor: the threshold decides what is counted, not what is written.
+  const strict = await run('evaluate', '--truth', truth, folder, '--json', '--quiet', '--score', '1', '--detections', join(folder, 'strict.json'));
+  expect(JSON.parse(strict.stdout)).toMatchObject({ threshold: 1, recall: 0 });
+  expect(await detectionsIn(join(folder, 'strict.json'))).toEqual(ranked);
   expect(new Set(ranked.map(({ image_id: id }) => id))).toEqual(new Set([1, 2]));
   for (const { bbox: [x, y, w, h] } of ranked) expect(Math.min(x, y, w, h, width - x - w, height - y - h)).toBeGreaterThan(-0.001);
   expect(JSON.parse(full.stdout)).toMatchObject({
