@@ -27,14 +27,14 @@ def test_long_side_is_the_policys():
 
 def test_region_and_scale_by_hand():
     """1536 x 1152, scout 384 x 288 (1/4). Chromosomes of 16 * 2^0.5 = 22.6 scout px = 90.5 px: log2(60 / 90.5) = -0.593,
-    nearest to -5/8; 32 network px are 49.35. Cells (40..49, 30..39) are 480..640 x 640..800 px, grown by 90.5: 389.5,
-    549.5, 730.5, 890.5, which is 7.9, 11.1, 14.8, 18.04 of these."""
+    nearest to -5/8; 32 network px are 49.35. Cells (40..49, 30..39) are 480..640 x 640..800 px, grown by half of 90.5:
+    434.7, 594.7, 685.3, 845.3, which is 8.8, 12.05, 13.9, 17.1 of these."""
     scouted = scout_size(1536, 1152, POLICY)
     cells = [(row, column) for row in range(40, 50) for column in range(30, 40)]
     plan = plan_size(scout_map(scouted, cells, 0.5), scouted, 1536, 1152, POLICY)
     assert plan.size_px == pytest.approx(90.51, abs=0.01)
     assert plan.network_scale == pytest.approx(2 ** (-5 / 8))
-    assert plan.region == pytest.approx([place * 32 / 2 ** (-5 / 8) for place in (7, 11, 15, 19)])
+    assert plan.region == pytest.approx([place * 32 / 2 ** (-5 / 8) for place in (8, 12, 14, 18)])
     assert (plan.network_width, plan.network_height) == (8 * 32, 8 * 32)
     assert (plan.num_positives, plan.flags) == (100, ())
 
