@@ -35,7 +35,7 @@ def test_region_and_scale_by_hand():
     assert plan.size_px == pytest.approx(90.51, abs=0.01)
     assert plan.network_scale == pytest.approx(2 ** (-5 / 8))
     assert plan.region == pytest.approx([place * 32 / 2 ** (-5 / 8) for place in (8, 12, 14, 18)])
-    assert (plan.network_width, plan.network_height) == (8 * 32, 8 * 32)
+    assert (plan.network_width, plan.network_height) == (6 * 32, 6 * 32)
     assert (plan.num_positives, plan.flags) == (100, ())
 
 
