@@ -12,16 +12,18 @@ export function CountButtons() {
   const shown = caseState?.cells.find(cell => cell.id === shownCellId);
   const canCountAll = canCount && summary?.cells !== 0;
   const canCountShown = canCount && Boolean(shown) && shown?.state !== 'excluded';
-  // Once every cell has a count, or has been tried, counting is the exception, and its room belongs to the list.
-  const isAgain = caseState?.cells.every(({ id, state: cellState }) => cellState !== 'notCounted' || cellErrors.has(id)) ?? false;
+  // Once every cell has a count, counting is the exception, and its room belongs to the list.
+  const isAgain = summary?.notCounted === 0;
+  // What cannot be counted is tried again by itself, and does not take the way to count the others again.
+  const mayRecount = caseState?.cells.every(({ id, state: cellState }) => cellState !== 'notCounted' || cellErrors.has(id)) ?? false;
   // Most often there is nothing to count after it: what is below moves once, under the hand that asked for it.
   const isCountingMany = (running?.cellIds.length ?? 0) > 1;
   return (
     <>
       <DetectorLine>
-        {isAgain && !isChecking && (
+        {mayRecount && !isChecking && (
           <>
-            <button type="button" className="cc-plain" disabled={!canCountAll} onClick={() => run('countAllCells')}>
+            <button type="button" className="cc-plain" disabled={!canCountAll} onClick={() => run('recountAllCells')}>
               Recount all
             </button>
             <button type="button" className="cc-plain" disabled={!canCountShown} title="G" onClick={() => run('countShownCell')}>

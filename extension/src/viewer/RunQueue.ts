@@ -50,14 +50,19 @@ export class RunQueue {
   }
 
   /**
-   * Every cell that has no count yet; all that are not excluded when each has one, or has been tried in vain.
+   * Every cell that has no count yet; all that are not excluded when each has one.
    * @param by who asks for it; null when the plugin counts by itself
    */
   countAll(by: Person | null = this.#openCase.person()): Promise<void> {
     const cells = this.#openCase.state?.cells.filter(cell => cell.state !== 'excluded') ?? [];
-    const { cellErrors } = this.#context.store.state;
-    const open = cells.filter(({ id, state }) => state === 'notCounted' && !cellErrors.has(id));
+    const open = cells.filter(cell => cell.state === 'notCounted');
     return this.countCells((open.length ? open : cells).map(cell => cell.id), by);
+  }
+
+  /** All cells that are not excluded: also where one of them cannot be counted, and so never has a count. */
+  recountAll(): Promise<void> {
+    const cells = this.#openCase.state?.cells.filter(cell => cell.state !== 'excluded') ?? [];
+    return this.countCells(cells.map(cell => cell.id), this.#openCase.person());
   }
 
   /** From now on, until the reader cancels, whatever has no count is counted as it comes. */

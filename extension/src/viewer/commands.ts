@@ -23,6 +23,7 @@ export function createCommandsModule(host: HostParams, service: ChromosomeCountS
     leaveChromosomeCount: () => service.leave(),
     countShownCell: () => service.runs.countShown(),
     countAllCells: () => service.runs.countAll(),
+    recountAllCells: () => service.runs.recountAll(),
     cancelCount: () => service.runs.cancel(),
     acceptCell: () => service.signing.acceptShown(),
     excludeCell: (options?: { reason?: ExclusionReason; text?: string }) =>
