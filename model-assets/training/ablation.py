@@ -120,8 +120,7 @@ def measure_run(name: str, options, train: MetaphaseSet, val: MetaphaseSet) -> d
     """Rows by method of one trained run, kept beside it; measured again only when asked with another budget."""
     path = run_folder(options, name) / "ablation.json"
     network, _ = load_network(run_folder(options, name) / "last.pt")
-    manifest = default_manifest(name, "0.0.0", float(network.config.canonical_size))
-    manifest["refinement"]["looks"] = 2 if network.config.refined_rois else 1
+    manifest = default_manifest(name, "0.0.0", float(network.config.canonical_size), network.config.looks)
     budget = {"steps": options.steps, "limit": options.limit, "tuning": options.tuning, "looks": manifest["refinement"]["looks"]}
     if path.exists():
         kept = json.loads(path.read_text())

@@ -64,7 +64,9 @@ def match_anchors(boxes: torch.Tensor, rows: int, columns: int):
 
 def draw(index: torch.Tensor, number: int, generator: torch.Generator, owner: torch.Tensor | None = None) -> torch.Tensor:
     """At most `number` of `index` [N]; with `owner` [N], the truth of each, every truth has the same chance."""
-    if owner is None or len(index) <= number:
+    if len(index) <= number:
+        return index
+    if owner is None:
         return index[torch.randperm(len(index), generator=generator)[:number]]
     weight = 1.0 / torch.bincount(owner).clamp(min=1)[owner].double()
     return index[torch.multinomial(weight, number, generator=generator)]
@@ -84,21 +86,17 @@ def sample_anchors(
     over the truths: of a small chromosome fewer anchors are positive."""
     easy_below, hard_below = SPLITS[hnas]
 
-    def pick(mask, number):
+    def pick(mask, number, of=None):
         index = mask.nonzero().squeeze(1)
-        if len(index) <= number:
-            return index
-        return index[torch.randperm(len(index), generator=generator)[:number]]
+        return draw(index, number, generator, None if of is None else of[index])
 
     positive_mask = (iou >= POSITIVE_IOU) | best
     usable = ~positive_mask & ~ignored
     easy_mask = usable & (iou < easy_below)
-    if hard_below is None:
-        positive = pick(positive_mask, count // 2)
-        return positive, pick(easy_mask, count - len(positive))
-    positive = positive_mask.nonzero().squeeze(1)
-    positive = draw(positive, count // 4, generator, box_of[positive]) if box_of is not None else pick(positive_mask, count // 4)
+    positive = pick(positive_mask, count // (2 if hard_below is None else 4), box_of)
     remaining = count - len(positive)
+    if hard_below is None:
+        return positive, pick(easy_mask, remaining)
     hard = pick(usable & (iou >= easy_below) & (iou < hard_below), remaining // 2)
     easy = pick(easy_mask, remaining - len(hard))
     return positive, torch.cat((hard, easy))

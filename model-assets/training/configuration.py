@@ -48,8 +48,11 @@ class Configuration:
     regress_from: float = 0.5  # IoU from which on the boxes of RoIs are pulled; lower ones are no positives (0.5: the paper)
     truth_jitter: float = 0.0  # of the truths among the RoIs, in shares of their sides (0: as they are)
     push_by_overlap: bool = False  # chromosomes are pushed apart the more, the more they overlap (beyond Eq. 5)
-    box_beta: float = 1.0 / 9.0  # of both smooth L1 losses; 1: Fast R-CNN
-    box_weight: float = 0.4  # of the heads' box loss; 1: Eq. 12
+    # Of both smooth L1 losses; 1: Fast R-CNN. There most residuals of a box that is nearly right lie in the quadratic
+    # part, which hardly pulls, and where two chromosomes cross it settles on the mean of their boxes.
+    box_beta: float = 1.0 / 9.0
+    # Of the heads' box loss, so that it weighs about as much as the score's: six RoIs in ten are positive here. 1: Eq. 12.
+    box_weight: float = 0.4
     alpha: float = 0.1  # weight of the pull loss, Eq. 12
     beta: float = 0.1  # weight of the push loss
     gamma: float = 0.5  # weight of the repulsion loss
@@ -67,6 +70,11 @@ class Configuration:
             raise ValueError(f"rpn_channels: expected at least 1, got {self.rpn_channels}")
         if self.canvas % 32:
             raise ValueError(f"canvas: expected a multiple of 32, got {self.canvas}")
+
+    @property
+    def looks(self) -> int:
+        """Runs of the heads that a network of this configuration was trained for; `refinement.looks` of its manifest."""
+        return 2 if self.refined_rois else 1
 
     def to_dict(self) -> dict:
         return dataclasses.asdict(self)

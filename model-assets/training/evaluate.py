@@ -254,8 +254,7 @@ def open_model(options) -> tuple:
         hashes = {name: manifest["files"][name]["sha256"] for name in GRAPHS if name in manifest["files"]}
         return manifest, onnx_stages(options.model, manifest, options.threads), hashes
     network, _ = load_network(options.checkpoint)
-    manifest = default_manifest(options.checkpoint.parent.name, "0.0.0", float(network.config.canonical_size))
-    manifest["refinement"]["looks"] = 2 if network.config.refined_rois else 1
+    manifest = default_manifest(options.checkpoint.parent.name, "0.0.0", float(network.config.canonical_size), network.config.looks)
     return manifest, torch_stages(network, load_scout(options.scout)), {}
 
 

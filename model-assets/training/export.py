@@ -300,7 +300,7 @@ def _compared_feeds(name: str, network):
             yield {"features": features, "rois": example_rois(width, height, count)}
 
 
-def default_manifest(model_id: str, version: str, canonical_size: float) -> dict:
+def default_manifest(model_id: str, version: str, canonical_size: float, looks: int = 2) -> dict:
     """Everything but the files, the training and what was measured."""
     return {
         "schemaVersion": 1,
@@ -334,7 +334,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float) -> dict
         "anchors": {"sides": list(SIDES), "ratios": list(RATIOS)},
         "coder": {"rpnWeights": list(RPN_WEIGHTS), "headWeights": list(HEAD_WEIGHTS), "maxLogRatio": MAX_LOG_RATIO},
         "proposals": {"preNms": 6000, "minLogit": -100, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
-        "refinement": {"looks": 2, "minScore": 0.05, "duplicateIou": 0.8},
+        "refinement": {"looks": looks, "minScore": 0.05, "duplicateIou": 0.8},
         "closeUp": {"side": SIDE, "context": CONTEXT, "sureScore": SURE_SCORE, "aloneIou": ALONE_IOU},
         "suppression": {
             "candidateFloor": 0.01,
@@ -382,8 +382,11 @@ def export_model(
     all where it is None too: what changes is how they are used. `proposals` changes single values of the manifest's; what it
     does not name is as in the detector, or as in the paper."""
     exported = read_manifest(detector) if detector else None
-    canonical_size = exported["sizePolicy"]["canonicalSize"] if exported else network.config.canonical_size
-    manifest = default_manifest(model_id, version, float(canonical_size))
+    if exported:
+        canonical_size, looks = exported["sizePolicy"]["canonicalSize"], exported["refinement"]["looks"]
+    else:
+        canonical_size, looks = network.config.canonical_size, network.config.looks
+    manifest = default_manifest(model_id, version, float(canonical_size), looks)
     if exported:
         manifest["proposals"].update(exported["proposals"])
     manifest["proposals"].update(proposals or {})

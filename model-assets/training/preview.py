@@ -38,8 +38,7 @@ def draw_preview(model: DeepACE, state: dict, metaphases: MetaphaseSet, picture:
     network = DeepACE(model.config)
     network.load_state_dict(copy.deepcopy(state))
     network.eval()
-    manifest = default_manifest("preview", "0.0.0", model.config.canonical_size)
-    manifest["refinement"]["looks"] = 2 if model.config.refined_rois else 1
+    manifest = default_manifest("preview", "0.0.0", model.config.canonical_size, model.config.looks)
     panels, found_truths, right_boxes, shown, true = [], 0, 0, 0, 0
     for index in np.linspace(0, len(metaphases) - 1, count).astype(int):
         item, gray = metaphases.items[index], np.array(metaphases.image(index))

@@ -141,7 +141,7 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
     box_loss, pull, push, repulsion, type_loss = zero, zero, zero, zero, zero
     total_positive = max(int(is_positive.sum()), 1)
     for index, (boxes, type_of, _) in enumerate(truths):
-        near = nearly_positive(samples.rois[index], samples.box_of[index], boxes, config.regress_from) | samples.positive[index]
+        near = samples.positive[index] | nearly_positive(samples.rois[index], boxes, config.regress_from)
         if near.any():
             here = (image_index == index).nonzero().squeeze(1)[near]
             target = encode_boxes(boxes[samples.box_of[index][near]], rois[here], HEAD_WEIGHTS)
@@ -166,17 +166,9 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
     return losses, [hopeful(m, s) for m, s in zip(made, score.detach().split([len(m) for m in made]))]
 
 
-def nearly_positive(rois: torch.Tensor, box_of: torch.Tensor, boxes: torch.Tensor, least: float) -> torch.Tensor:
-    """RoIs [R, 4], the truth each overlaps most [R], truths [G, 4] -> which overlap it by `least` (IoU) or more [R]."""
-    if len(boxes) == 0:
-        return torch.zeros(len(rois), dtype=torch.bool)
-    return paired_iou(rois, boxes[box_of]) >= least
-
-
-def paired_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """[R, 4], [R, 4] -> [R]."""
-    shared = intersection(a, b)
-    return shared / (area(a) + area(b) - shared).clamp(min=1e-6)
+def nearly_positive(rois: torch.Tensor, boxes: torch.Tensor, least: float) -> torch.Tensor:
+    """RoIs [R, 4], truths [G, 4] -> which overlap a truth by `least` (IoU) or more [R]."""
+    return (box_iou(rois, boxes) >= least).any(dim=1)
 
 
 def soft_scores(made: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:

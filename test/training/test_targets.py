@@ -69,7 +69,6 @@ def test_truths_among_the_rois_are_moved_but_stay_boxes_of_the_canvas():
 def test_boxes_are_pulled_from_the_overlap_that_the_configuration_names():
     truths = torch.tensor([box(0.0, 0, 20, 20)])
     rois = torch.tensor([box(0.0, 0, 9, 20), box(0.0, 0, 7, 20)])  # IoU 0.45 and 0.35
-    of = torch.zeros(2, dtype=torch.long)
-    assert nearly_positive(rois, of, truths, 0.4).tolist() == [True, False]
-    assert nearly_positive(rois, of, truths, 0.5).tolist() == [False, False]
-    assert nearly_positive(rois, of, truths[:0], 0.1).tolist() == [False, False]
+    assert nearly_positive(rois, truths, 0.4).tolist() == [True, False]
+    assert nearly_positive(rois, truths, 0.5).tolist() == [False, False]
+    assert nearly_positive(rois, truths[:0], 0.1).tolist() == [False, False]

@@ -54,15 +54,14 @@ export class RunQueue {
    * @param by who asks for it; null when the plugin counts by itself
    */
   countAll(by: Person | null = this.#openCase.person()): Promise<void> {
-    const cells = this.#openCase.state?.cells.filter(cell => cell.state !== 'excluded') ?? [];
-    const open = cells.filter(cell => cell.state === 'notCounted');
-    return this.countCells((open.length ? open : cells).map(cell => cell.id), by);
+    const open = this.#openCase.state?.cells.filter(cell => cell.state === 'notCounted') ?? [];
+    return open.length ? this.countCells(open.map(cell => cell.id), by) : this.recountAll(by);
   }
 
   /** All cells that are not excluded: also where one of them cannot be counted, and so never has a count. */
-  recountAll(): Promise<void> {
+  recountAll(by: Person | null = this.#openCase.person()): Promise<void> {
     const cells = this.#openCase.state?.cells.filter(cell => cell.state !== 'excluded') ?? [];
-    return this.countCells(cells.map(cell => cell.id), this.#openCase.person());
+    return this.countCells(cells.map(cell => cell.id), by);
   }
 
   /** From now on, until the reader cancels, whatever has no count is counted as it comes. */
