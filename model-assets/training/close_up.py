@@ -43,7 +43,8 @@ def logit(probability: torch.Tensor) -> torch.Tensor:
 
 
 class CloseUp(nn.Module):
-    """Crops of R boxes -> logits [R, len(LEVELS)], deltas [R, 4] (weights of the heads), type logits [R, 24]."""
+    """Crops of R boxes -> logits [R, len(LEVELS)], deltas [R, 4] (weights of the heads), type logits [R, 24], and what all
+    of these are read from [R, FC]."""
 
     def __init__(self):
         super().__init__()
@@ -68,7 +69,7 @@ class CloseUp(nn.Module):
         """darkness u8 or f32 [R, 1, SIDE, SIDE]: 255 - gray, so that beyond the picture lies 0; beside [R, 3] of `beside`."""
         x = self.body(F.relu(self.stem(darkness.float() * (1.0 / DARKNESS_UNIT))))
         hidden = F.relu(self.fc2(F.relu(self.fc1(torch.cat((x.flatten(1), beside), dim=1)))))
-        return self.levels(hidden), self.deltas(hidden), self.types(hidden)
+        return self.levels(hidden), self.deltas(hidden), self.types(hidden), hidden
 
 
 def beside(boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

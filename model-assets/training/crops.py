@@ -35,5 +35,12 @@ def cut_crops(image: np.ndarray, boxes: np.ndarray, side: int, context: float) -
         centre_x, centre_y = (x0 + x1) / 2, (y0 + y1) / 2
         across = tap_weights(centre_x - half_width, centre_x + half_width, side, width)
         down = tap_weights(centre_y - half_height, centre_y + half_height, side, height)
-        crops[index] = np.floor(down @ (darkness @ across.T) + 0.5)
+        rows, columns = used(down), used(across)
+        crops[index] = np.floor(down[:, rows] @ (darkness[rows, columns] @ across[:, columns].T) + 0.5)
     return crops
+
+
+def used(weights: np.ndarray) -> slice:
+    """The pixels that any part is given of: a crop is a small part of the picture."""
+    given = np.flatnonzero(weights.any(axis=0))
+    return slice(given[0], given[-1] + 1) if len(given) else slice(0, 0)

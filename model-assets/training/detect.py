@@ -1,12 +1,13 @@
 """The whole inference pipeline, stages injected: the same code serves PyTorch modules and ONNX Runtime sessions.
 
     frame [H, W] u8 -> tone -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
-    before -> close-up of what they made -> candidates -> suppression -> boxes
+    before -> close-up of what they made -> their relations -> candidates -> suppression -> boxes
 
 The TypeScript `detectChromosomes` and `selectDetections` follow it step by step, equal on the golden arrays.
 """
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from pathlib import Path
@@ -15,16 +16,20 @@ from typing import Callable
 import numpy as np
 import torch
 
+from close_up import DELTA_SHARE, beside, fused_score
+from close_up import FC as CLOSE_UP_WIDTH
 from crops import cut_crops
 from embedding_nms import embedding_nms
 from nms import hard_nms, soft_nms
 from preprocess import PreprocessError, Tone, feed_region, measure_tone
 from proposals import make_proposals
-from refinement import Candidates, doubtful_rows, next_rois, refine
+from refinement import Candidates, doubtful_rows, next_rois, refine, refined_boxes
 from size_policy import SizePlan, plan_size, scout_size
 
 METHODS = ("eg", "soft", "hard")
-GRAPHS = ("scout", "dense", "heads", "closeUp")
+GRAPHS = ("scout", "dense", "heads", "closeUp", "relation")
+# A graph's outputs cannot have the names of its inputs.
+RELATION_OUTPUTS = ("relatedScores", "relatedDeltas", "relatedEmbeddings", "relatedTypes")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,15 +38,18 @@ class Stages:
 
     scout: u8 [1, 1, h, w] -> f32 [1, 2, h/4, w/4]
     dense: u8 [1, 1, H, W] -> features [1, C, H/8, W/8], objectness [1, 36, ...], deltas [1, 144, ...]
-    heads: features, rois f32 [R, 4] network px -> scores [R], deltas [R, 4], embeddings [R], types [R, 24]
+    heads: features, rois f32 [R, 4] network px -> scores [R], deltas [R, 4], embeddings [R], types [R, 24], hidden [R, W]
     close_up: crops u8 [R, 1, S, S], their boxes f32 [R, 4] network px, their scores f32 [R] -> scores [R],
-    deltas [R, 4], types [R, 24]; None: the detector of the paper, and what the close-up is trained on
+    deltas [R, 4], types [R, 24], hidden [R, V]; None: the detector of the paper, and what the close-up is trained on
+    relation: what `relation_input` gathers of N boxes -> scores [N], deltas [N, 4], embeddings [N], types [N, 24];
+    None: what the relation network is trained on
     """
 
     scout: Callable
     dense: Callable
     heads: Callable
     close_up: Callable | None = None
+    relation: Callable | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +71,8 @@ class Detections:
         return len(self.scores)
 
 
-def torch_stages(network, scout, device: str = "cpu") -> Stages:
-    """`network` a DeepACE, `scout` a Scout, both in eval mode; without a close-up."""
+def torch_stages(network, scout, device: str = "cpu", close_up=None, bf16: bool = False) -> Stages:
+    """`network` a DeepACE, `scout` a Scout, `close_up` a CloseUp or None, all in eval mode; without a relation network."""
 
     def tensor(array):
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
@@ -76,16 +84,26 @@ def torch_stages(network, scout, device: str = "cpu") -> Stages:
         with torch.no_grad():
             return numpy([scout(tensor(image))])[0]
 
+    def autocast():
+        return torch.autocast(device.split(":")[0], torch.bfloat16) if bf16 else contextlib.nullcontext()
+
     def run_dense(image):
-        with torch.no_grad():
+        with torch.no_grad(), autocast():
             return numpy(network.dense(tensor(image)))
 
     def run_heads(features, rois):
-        with torch.no_grad():
-            scores, deltas, embeddings, types = network.heads(tensor(features), tensor(rois))
-            return numpy((scores.sigmoid(), deltas, embeddings, types.softmax(dim=1)))
+        with torch.no_grad(), autocast():
+            scores, deltas, embeddings, types, hidden = network.heads(tensor(features), tensor(rois))
+        return numpy((scores.float().sigmoid(), deltas, embeddings, types.float().softmax(dim=1), hidden))
 
-    return Stages(run_scout, run_dense, run_heads)
+    def run_close_up(crops, boxes, scores):
+        shape = beside(tensor(boxes), tensor(scores))
+        with torch.no_grad(), autocast():
+            levels, deltas, types, hidden = close_up(tensor(crops), shape)
+        fused = fused_score(tensor(scores), levels.float())
+        return numpy((fused, deltas * DELTA_SHARE, types.float().softmax(dim=1), hidden))
+
+    return Stages(run_scout, run_dense, run_heads, run_close_up if close_up else None)
 
 
 def onnx_stages(model_dir, manifest: dict, num_threads: int = 1) -> Stages:
@@ -101,17 +119,19 @@ def onnx_stages(model_dir, manifest: dict, num_threads: int = 1) -> Stages:
 
     scout, dense, heads = session("scout"), session("dense"), session("heads")
     close_up = session("closeUp") if "closeUp" in manifest["files"] else None
+    relation = session("relation") if "relation" in manifest["files"] else None
     return Stages(
         lambda image: scout.run(["scout"], {"image": image})[0],
         lambda image: tuple(dense.run(["features", "objectness", "deltas"], {"image": image})),
         lambda features, rois: tuple(
-            heads.run(["scores", "deltas", "embeddings", "types"], {"features": features, "rois": rois})
+            heads.run(["scores", "deltas", "embeddings", "types", "hidden"], {"features": features, "rois": rois})
         ),
         close_up and (
             lambda crops, boxes, scores: tuple(
-                close_up.run(["scores", "deltas", "types"], {"crops": crops, "boxes": boxes, "headScores": scores})
+                close_up.run(["scores", "deltas", "types", "hidden"], {"crops": crops, "boxes": boxes, "headScores": scores})
             )
         ),
+        relation and (lambda given: tuple(relation.run(list(RELATION_OUTPUTS), given))),
     )
 
 
@@ -143,17 +163,18 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
     for _ in range(manifest["refinement"]["looks"] - 1):
         rois, _ = next_rois(rois, heads[0], heads[1], plan, manifest)
         heads = stages.heads(features, rois)
-    scores, head_deltas, embeddings, types = heads
-    boxes, close = rois, {}
+    scores, head_deltas, embeddings, types, hidden = heads
+    boxes = made = rois
+    close, related = {}, {}
     if stages.close_up:
-        boxes, made_of = next_rois(rois, scores, head_deltas, plan, manifest)
-        scores, embeddings, types = scores[made_of], embeddings[made_of], types[made_of]
+        made, made_of = next_rois(rois, scores, head_deltas, plan, manifest)
+        seen = tuple(values[made_of] for values in (scores, embeddings, types, hidden))
+        close = look_closely(network_input[0, 0], made, seen[0], stages.close_up, manifest)
+        given = related["given"] = relation_input(made, *seen, close, plan, manifest)
+        boxes, scores, embeddings, types = (given[name] for name in ("boxes", "scores", "embeddings", "types"))
         head_deltas = np.zeros_like(boxes)
-        close = look_closely(network_input[0, 0], boxes, scores, stages.close_up, manifest)
-        if close:
-            rows = close["rows"]
-            scores[rows], head_deltas[rows] = close["outputs"][:2]
-            types[rows] = (types[rows] + close["outputs"][2]) / 2
+        if stages.relation and len(boxes):
+            scores, head_deltas, embeddings, types = related["outputs"] = stages.relation(given)
     candidates = refine(boxes, scores, head_deltas, embeddings, types, plan, manifest)
     trace.update(
         scouted=scouted,
@@ -168,8 +189,9 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         first_deltas=first[1],
         rois=rois,
         heads=heads,
-        boxes=boxes,
+        boxes=made,
         close=close,
+        related=related,
     )
     return CellDetection(candidates, tone, plan)
 
@@ -184,6 +206,28 @@ def look_closely(image: np.ndarray, boxes: np.ndarray, scores: np.ndarray, close
     crops = cut_crops(image, boxes[rows], settings["side"], settings["context"])[:, None]
     fed = (crops, boxes[rows], scores[rows])
     return {"rows": rows, "crops": crops, "boxes": fed[1], "scores": fed[2], "outputs": close_up(*fed)}
+
+
+def relation_input(boxes, scores, embeddings, types, hidden, close: dict, plan: SizePlan, manifest: dict) -> dict:
+    """What heads and close-up know of the boxes [N, 4] that the heads made, as the relation network is fed it
+    (`RelationInput`); the close-up's boxes, scores and types in its `rows`."""
+    deltas, fused, looked = np.zeros_like(boxes), scores.copy(), np.zeros(len(boxes), np.float32)
+    types, close_hidden = types.copy(), np.zeros((len(boxes), CLOSE_UP_WIDTH), np.float32)
+    if close:
+        rows = close["rows"]
+        fused[rows], deltas[rows], close_types, close_hidden[rows] = close["outputs"]
+        types[rows] = (types[rows] + close_types) / 2
+        looked[rows] = 1
+    return {
+        "boxes": refined_boxes(boxes, deltas, plan, manifest).astype(np.float32),
+        "scores": fused,
+        "headScores": scores,
+        "embeddings": embeddings,
+        "types": types,
+        "hidden": hidden,
+        "closeHidden": close_hidden,
+        "looked": looked,
+    }
 
 
 def select_detections(

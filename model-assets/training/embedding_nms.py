@@ -6,7 +6,8 @@ while the text above it asks for the opposite ("lighter decay if d > delta"). It
 Gaussian Soft-NMS has the square, which punishes the moderate overlaps of crowded cells. `VARIANTS` holds the printed
 form and the corrected ones; the manifest names the one that is shipped, chosen by measurement (evaluate.py). Its base
 of 1.5 is still stronger than Soft-NMS for a pair of any distance: `Light` lets distant pairs decay as in Soft-NMS,
-`Cubic` and `Sharp` spare moderate overlaps by a higher exponent, `Sharp` decides by distance more abruptly.
+`Cubic` and `Sharp` spare moderate overlaps by a higher exponent, `Sharp` decides by distance more abruptly; by `Alone`
+distance decides alone: a pair that the embeddings hold apart does not decay at all.
 """
 from __future__ import annotations
 
@@ -22,6 +23,7 @@ VARIANTS = {
     "intendedLight": {"exponent": 2, "steepness": 2, "base": 0.5},
     "intendedCubic": {"exponent": 3, "steepness": 2, "base": 1.0},
     "intendedSharp": {"exponent": 4, "steepness": 8, "base": 1.5},
+    "intendedAlone": {"exponent": 4, "steepness": 8, "base": 0.0},
 }
 
 

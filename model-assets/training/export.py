@@ -1,10 +1,12 @@
-"""Checkpoints -> a model directory: scout.onnx, dense.onnx, heads.onnx, close-up.onnx, golden/, manifest.json.
+"""Checkpoints -> a model directory: scout.onnx, dense.onnx, heads.onnx, close-up.onnx, relation.onnx, golden/, manifest.json.
 
     python export.py .runs/main/last.pt --scout .runs/scout/last.pt --close-up .runs/close-up/last.pt \\
-        --out ../deepacev2-r18h [--evaluation evaluation.json]
+        --relation .runs/relation/last.pt --out ../deepacev2-r18h [--evaluation evaluation.json]
 
-Without --close-up: the detector alone, on whose boxes the close-up is trained; the viewer does not take it. With
---detector <exported model> in place of the checkpoint and --scout: a new close-up beside graphs that stay as they are.
+Without --close-up: the detector alone, on whose boxes the close-up is trained; without --relation: what is measured
+without it. The viewer takes neither. With --detector <exported model> in place of the checkpoint and --scout: a new
+close-up, a new relation network or both beside graphs that stay as they are; to a new close-up belongs a new relation
+network.
 
 Opset 16 (see docs: GridSample-20 and later Resize forms are not on ONNX Runtime's WebGPU provider), batch norm folded,
 weights stored as fp16 with a Cast that the runtime folds at load: half the size at the same speed and fp32 arithmetic.
@@ -31,18 +33,20 @@ from onnx import TensorProto, helper, numpy_helper
 from anchors import RATIOS, SIDES, STRIDE
 from box_coder import HEAD_WEIGHTS, MAX_LOG_RATIO, RPN_WEIGHTS
 from close_up import ALONE_IOU, CONTEXT, DELTA_SHARE, SIDE, SURE_SCORE, CloseUp, beside, fused_score
+from close_up import FC as CLOSE_UP_WIDTH
 from checkpoint import CheckpointError, best_state, load_weights, read_checkpoint, steps_of
 from configuration import TYPES, Configuration
 from crops import cut_crops
-from detect import onnx_stages, read_manifest
+from detect import RELATION_OUTPUTS, onnx_stages, read_manifest
 from embedding_nms import VARIANTS
 from golden import draw_picture, make_golden, write_golden
 from network import DeepACE
+from relation import Relation, RelationInput
 from roi_align import roi_align
 from scout import Scout
 
 OPSET = 16
-GRAPH_FILES = {"scout": "scout.onnx", "dense": "dense.onnx", "heads": "heads.onnx", "closeUp": "close-up.onnx"}
+GRAPH_FILES = {"scout": "scout.onnx", "dense": "dense.onnx", "heads": "heads.onnx", "closeUp": "close-up.onnx", "relation": "relation.onnx"}
 POOLED = 7
 SHIPPED_VARIANT = "intendedCubic"
 INTENDED_USE = (
@@ -99,8 +103,8 @@ class HeadsStage(torch.nn.Module):
         self.network = network
 
     def forward(self, features, rois):
-        scores, deltas, embeddings, types = self.network.classify(_OnnxRoiAlign.apply(features, rois, 1.0 / STRIDE, POOLED))
-        return scores.sigmoid(), deltas, embeddings, types.softmax(dim=1)
+        scores, deltas, embeddings, types, hidden = self.network.classify(_OnnxRoiAlign.apply(features, rois, 1.0 / STRIDE, POOLED))
+        return scores.sigmoid(), deltas, embeddings, types.softmax(dim=1), hidden
 
 
 class CloseUpStage(torch.nn.Module):
@@ -111,8 +115,19 @@ class CloseUpStage(torch.nn.Module):
         self.close_up = close_up
 
     def forward(self, crops, boxes, scores):
-        levels, deltas, types = self.close_up(crops, beside(boxes, scores))
-        return fused_score(scores, levels), deltas * DELTA_SHARE, types.softmax(dim=1)
+        levels, deltas, types, hidden = self.close_up(crops, beside(boxes, scores))
+        return fused_score(scores, levels), deltas * DELTA_SHARE, types.softmax(dim=1), hidden
+
+
+class RelationStage(torch.nn.Module):
+    """How the boxes of a pair lie is computed inside the graph, so that nobody else has to."""
+
+    def __init__(self, relation):
+        super().__init__()
+        self.relation = relation
+
+    def forward(self, *given):
+        return self.relation.judge(RelationInput(*given))
 
 
 def load_network(path: Path):
@@ -134,6 +149,14 @@ def load_close_up(path: Path) -> torch.nn.Module:
     close_up = CloseUp()
     load_weights(close_up, best_state(read_checkpoint(path)), path)
     return close_up.eval()
+
+
+def load_relation(path: Path) -> torch.nn.Module:
+    checkpoint = read_checkpoint(path)
+    state = best_state(checkpoint)
+    relation = Relation(state["from_heads.weight"].shape[1])
+    load_weights(relation, state, path)
+    return relation.eval()
 
 
 def export_graph(module, inputs, path: Path, input_names, output_names, dynamic_axes) -> None:
@@ -219,7 +242,23 @@ def example_crops(image: np.ndarray, rois: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(cut_crops(image[0, 0], rois, SIDE, CONTEXT)).unsqueeze(1)
 
 
-def export_stages(network, scout, close_up, folder: Path) -> dict:
+def example_candidates(count: int, hidden: int) -> dict:
+    """Of `count` candidates what `detect.relation_input` gathers: seeded, some near each other."""
+    random = np.random.RandomState(count)
+    types = random.uniform(0, 1, (count, len(TYPES))) ** 4
+    return {
+        "boxes": example_rois(224, 160, count),
+        "scores": random.uniform(0, 1, count).astype(np.float32),
+        "headScores": random.uniform(0, 1, count).astype(np.float32),
+        "embeddings": random.normal(0, 1, count).astype(np.float32),
+        "types": (types / types.sum(axis=1, keepdims=True)).astype(np.float32),
+        "hidden": random.uniform(0, 1, (count, hidden)).astype(np.float32),
+        "closeHidden": random.uniform(0, 1, (count, CLOSE_UP_WIDTH)).astype(np.float32),
+        "looked": (np.arange(count) % 2).astype(np.float32),
+    }
+
+
+def export_stages(network, scout, close_up, relation, folder: Path) -> dict:
     """Writes the graphs into `folder`; -> errors found, by graph. Raises ExportError where one differs."""
     height, width = COMPARED_SIZES[0]
     image = torch.from_numpy(example_image(height, width))
@@ -241,13 +280,33 @@ def export_stages(network, scout, close_up, folder: Path) -> dict:
             HeadsStage(network).eval(),
             (features, rois),
             ["features", "rois"],
-            ["scores", "deltas", "embeddings", "types"],
-            {"features": reduced, **{n: {0: "numRois"} for n in ("rois", "scores", "deltas", "embeddings", "types")}},
+            ["scores", "deltas", "embeddings", "types", "hidden"],
+            {"features": reduced, **{n: {0: "numRois"} for n in ("rois", "scores", "deltas", "embeddings", "types", "hidden")}},
         ),
+        **stages_after(close_up, relation),
     }
+    return write_stages(stages, network, folder)
+
+
+def stages_after(close_up, relation) -> dict:
+    """The graphs beside the detector's that there are."""
+    stages = {}
     if close_up:
         stages["closeUp"] = close_up_stage(close_up)
-    return write_stages(stages, network, folder)
+    if relation:
+        stages["relation"] = relation_stage(relation)
+    return stages
+
+
+def relation_stage(relation) -> tuple:
+    given = example_candidates(13, relation.from_heads.in_features)
+    return (
+        RelationStage(relation).eval(),
+        tuple(torch.from_numpy(value) for value in given.values()),
+        list(given),
+        list(RELATION_OUTPUTS),
+        {n: {0: "numBoxes"} for n in (*given, *RELATION_OUTPUTS)},
+    )
 
 
 def close_up_stage(close_up) -> tuple:
@@ -257,8 +316,8 @@ def close_up_stage(close_up) -> tuple:
         CloseUpStage(close_up).eval(),
         (example_crops(image, rois), torch.from_numpy(rois), torch.linspace(0.1, 0.9, len(rois))),
         ["crops", "boxes", "headScores"],
-        ["scores", "deltas", "types"],
-        {n: {0: "numBoxes"} for n in ("crops", "boxes", "headScores", "scores", "deltas", "types")},
+        ["scores", "deltas", "types", "hidden"],
+        {n: {0: "numBoxes"} for n in ("crops", "boxes", "headScores", "scores", "deltas", "types", "hidden")},
     )
 
 
@@ -270,7 +329,7 @@ def write_stages(stages: dict, network, folder: Path) -> dict:
         export_graph(module, inputs, plain, input_names, output_names, axes)
         store_weights_as_fp16(plain, final)
         errors[name] = {"fp32": 0.0, "fp16": 0.0}
-        for feeds in _compared_feeds(name, network):
+        for feeds in _compared_feeds(name, network, module):
             with torch.no_grad():
                 expected = module(*(torch.from_numpy(v) for v in feeds.values()))
             expected = [expected] if isinstance(expected, torch.Tensor) else expected
@@ -282,7 +341,11 @@ def write_stages(stages: dict, network, folder: Path) -> dict:
     return errors
 
 
-def _compared_feeds(name: str, network):
+def _compared_feeds(name: str, network, module):
+    if name == "relation":
+        for count in (29, 1):
+            yield example_candidates(count, module.relation.from_heads.in_features)
+        return
     for height, width in COMPARED_SIZES:
         image = example_image(height, width)
         if name == "closeUp":
@@ -300,7 +363,7 @@ def _compared_feeds(name: str, network):
             yield {"features": features, "rois": example_rois(width, height, count)}
 
 
-def default_manifest(model_id: str, version: str, canonical_size: float, looks: int = 2) -> dict:
+def default_manifest(model_id: str, version: str, canonical_size: float, looks: int = 2, hidden: int = Configuration.fc) -> dict:
     """Everything but the files, the training and what was measured."""
     return {
         "schemaVersion": 1,
@@ -336,8 +399,9 @@ def default_manifest(model_id: str, version: str, canonical_size: float, looks: 
         "proposals": {"preNms": 6000, "minLogit": -100, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
         "refinement": {"looks": looks, "minScore": 0.05, "duplicateIou": 0.8},
         "closeUp": {"side": SIDE, "context": CONTEXT, "sureScore": SURE_SCORE, "aloneIou": ALONE_IOU},
+        "relation": {"hidden": hidden, "closeHidden": CLOSE_UP_WIDTH},
         "suppression": {
-            "candidateFloor": 0.01,
+            "candidateFloor": 0.002,
             "maxDetections": 200,
             "default": "eg",
             "hard": {"iou": 0.5},
@@ -368,6 +432,7 @@ def export_model(
     network,
     scout,
     close_up,
+    relation,
     out: Path,
     *,
     model_id: str,
@@ -378,26 +443,27 @@ def export_model(
     proposals: dict | None = None,
 ) -> dict:
     """Writes a complete model directory; nothing of an old one is touched before everything has been compared. With
-    `detector`, an exported model, `network` and `scout` are None and only the close-up is written anew, or no graph at
-    all where it is None too: what changes is how they are used. `proposals` changes single values of the manifest's; what it
-    does not name is as in the detector, or as in the paper."""
+    `detector`, an exported model, `network` and `scout` are None and only the close-up and the relation network are written
+    anew, or no graph at all where both are None: what changes is how they are used. `proposals` changes single values of
+    the manifest's; what it does not name is as in the detector, or as in the paper."""
     exported = read_manifest(detector) if detector else None
     if exported:
         canonical_size, looks = exported["sizePolicy"]["canonicalSize"], exported["refinement"]["looks"]
+        hidden = exported["relation"]["hidden"]
     else:
-        canonical_size, looks = network.config.canonical_size, network.config.looks
-    manifest = default_manifest(model_id, version, float(canonical_size), looks)
+        canonical_size, looks, hidden = network.config.canonical_size, network.config.looks, network.config.fc
+    manifest = default_manifest(model_id, version, float(canonical_size), looks, hidden)
     if exported:
         manifest["proposals"].update(exported["proposals"])
     manifest["proposals"].update(proposals or {})
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         if detector:
-            errors = write_stages({"closeUp": close_up_stage(close_up)}, None, folder) if close_up else {}
-            for name in GRAPH_FILES if close_up is None else ("scout", "dense", "heads"):
+            errors = write_stages(stages_after(close_up, relation), None, folder)
+            for name in kept_graphs(exported, close_up, relation):
                 shutil.copyfile(detector / GRAPH_FILES[name], folder / GRAPH_FILES[name])
         else:
-            errors = export_stages(network, scout, close_up, folder)
+            errors = export_stages(network, scout, close_up, relation, folder)
         for name in GRAPH_FILES:
             if (folder / GRAPH_FILES[name]).exists():
                 manifest["files"][name] = describe_file(folder, GRAPH_FILES[name])
@@ -418,8 +484,14 @@ def export_model(
     return {"errors": errors, "manifest": manifest, "golden": values}
 
 
+def kept_graphs(exported: dict, close_up, relation) -> list:
+    """The graphs of an exported model that stay beside a new close-up or relation network."""
+    replaced = {"closeUp": close_up is not None, "relation": close_up is not None or relation is not None}
+    return [name for name in GRAPH_FILES if name in exported["files"] and not replaced.get(name, False)]
+
+
 def what_to_export(options) -> tuple:
-    """-> (network, scout, close-up, training) of the command line: each network None where there is none to write."""
+    """-> (network, scout, close-up, relation network, training) of the command line: each None where there is none to write."""
     network = scout = None
     if options.detector:
         training = read_manifest(options.detector)["training"]
@@ -430,10 +502,14 @@ def what_to_export(options) -> tuple:
             step = steps_of(checkpoint)
         scout = load_scout(options.scout) if options.scout else Scout().eval()
         training = {"data": options.data, "steps": step, "configuration": network.config.to_dict()}
-    close_up = None if options.checkpoint or options.detector else CloseUp().eval()
+    close_up = relation = None
+    if not options.checkpoint and not options.detector:
+        close_up, relation = CloseUp().eval(), Relation(network.config.fc).eval()
     if options.close_up:
         close_up = load_close_up(options.close_up)
-    return network, scout, close_up, {**training, "date": options.date or datetime.date.today().isoformat()}
+    if options.relation:
+        relation = load_relation(options.relation)
+    return network, scout, close_up, relation, {**training, "date": options.date or datetime.date.today().isoformat()}
 
 
 def main(arguments=None) -> int:
@@ -441,7 +517,8 @@ def main(arguments=None) -> int:
     parser.add_argument("checkpoint", type=Path, nargs="?", help="last.pt of train.py; left out: random weights, for development")
     parser.add_argument("--scout", type=Path, help="last.pt of the scout's training; left out: random weights, for development")
     parser.add_argument("--close-up", type=Path, help="last.pt of train_close_up.py; left out: none, or random weights for development")
-    parser.add_argument("--detector", type=Path, help="exported model whose graphs stay as they are, but for a --close-up")
+    parser.add_argument("--relation", type=Path, help="last.pt of train_relation.py; left out: none, or random weights for development")
+    parser.add_argument("--detector", type=Path, help="exported model whose graphs stay as they are, but for a --close-up or --relation")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--date", help="of the training, YYYY-MM-DD; default today")
@@ -455,11 +532,12 @@ def main(arguments=None) -> int:
     if options.detector and (options.checkpoint or options.scout):
         parser.error("--detector takes the place of the checkpoint and --scout")
     try:
-        network, scout, close_up, training = what_to_export(options)
+        network, scout, close_up, relation, training = what_to_export(options)
         result = export_model(
             network,
             scout,
             close_up,
+            relation,
             options.out,
             model_id=options.out.name,
             version=options.version,

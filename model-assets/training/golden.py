@@ -60,7 +60,7 @@ from pathlib import Path
 
 import numpy as np
 
-from detect import METHODS, detect_chromosomes, select_detections
+from detect import METHODS, RELATION_OUTPUTS, detect_chromosomes, select_detections
 
 FORMAT_VERSION = 1
 DTYPES = {"uint8": "<u1", "float32": "<f4", "int32": "<i4"}
@@ -74,6 +74,7 @@ TOLERANCES = {
     "scores": 0.002,
     "embeddings": 0.02,
     "types": 0.005,
+    "hidden": 0.02,
 }
 
 # Each strip: centre x, y, length, thickness, angle (degrees), bend (px of sagitta). Two of them cross, two nearly touch.
@@ -108,8 +109,8 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
     """-> (arrays by name, values): what the pipeline gives for this frame with these stages."""
     trace: dict = {}
     cell = detect_chromosomes(gray, manifest, stages, trace)
-    tone, plan, candidates, close = cell.tone, cell.plan, cell.candidates, trace["close"]
-    if not close:
+    tone, plan, candidates, close, related = cell.tone, cell.plan, cell.candidates, trace["close"], trace["related"]
+    if stages.close_up and not close:
         raise ValueError("golden set: expected a box for the close-up to look at, got sure ones only")
     arrays = {
         "gray8": gray,
@@ -123,13 +124,11 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
         "firstScores": trace["first_scores"],
         "firstDeltas": trace["first_deltas"],
         "rois": trace["rois"],
-        **dict(zip(("scores", "headDeltas", "embeddings", "types"), trace["heads"])),
+        **dict(zip(("scores", "headDeltas", "embeddings", "types", "hidden"), trace["heads"])),
         "boxes": trace["boxes"],
-        "closeUpRows": close["rows"].astype(np.int32),
-        "closeUpCrops": close["crops"],
-        "closeUpBoxes": close["boxes"],
-        "closeUpHeadScores": close["scores"],
-        **dict(zip(("closeUpScores", "closeUpDeltas", "closeUpTypes"), close["outputs"])),
+        **(arrays_of_close_up(close) if close else {}),
+        **{"relation" + name[0].upper() + name[1:]: array for name, array in related.get("given", {}).items()},
+        **dict(zip(RELATION_OUTPUTS, related.get("outputs", ()))),
         "candidateBoxes": candidates.boxes,
         "candidateScores": candidates.scores,
         "candidateRois": candidates.rois.astype(np.int32),
@@ -160,6 +159,16 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
         "counts": {method: len(select_detections(candidates, manifest, method)) for method in METHODS},
     }
     return arrays, values
+
+
+def arrays_of_close_up(close: dict) -> dict:
+    return {
+        "closeUpRows": close["rows"].astype(np.int32),
+        "closeUpCrops": close["crops"],
+        "closeUpBoxes": close["boxes"],
+        "closeUpHeadScores": close["scores"],
+        **dict(zip(("closeUpScores", "closeUpDeltas", "closeUpTypes", "closeUpHidden"), close["outputs"])),
+    }
 
 
 def write_golden(folder: Path, arrays: dict, values: dict) -> None:

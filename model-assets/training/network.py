@@ -197,9 +197,10 @@ class DeepACE(nn.Module):
         return roi_align(features, rois, image_index, 1.0 / STRIDE)
 
     def classify(self, pooled: torch.Tensor):
-        """[R, C, 7, 7] -> score logits [R], deltas [R, 4], embeddings [R], type logits [R, 24]."""
+        """[R, C, 7, 7] -> score logits [R], deltas [R, 4], embeddings [R], type logits [R, 24], and what all but the
+        embedding were read from [R, fc]."""
         hidden = F.relu(self.fc2(F.relu(self.fc1(pooled.flatten(1)))))
-        return self.score(hidden).squeeze(1), self.deltas(hidden), self.template(pooled), self.type_logits(hidden)
+        return self.score(hidden).squeeze(1), self.deltas(hidden), self.template(pooled), self.type_logits(hidden), hidden
 
     def heads(self, features: torch.Tensor, rois: torch.Tensor):
         """One image: features [1, C, h, w], rois [R, 4] network px."""

@@ -2,7 +2,8 @@
 
     python restore.py ../deepacev2-r18h --data <folder> --out .runs/restored [--images 24]
 
-Writes scout.pt, main.pt and close-up.pt: what `--initial` of train.py and train_close_up.py, and export.py, take. An
+Writes scout.pt, main.pt and close-up.pt: what `--initial` of train.py and train_close_up.py, train_relation.py and
+export.py take. The relation network is trained anew on what they say, which takes minutes. An
 exported graph has its batch norm folded into the convolution before it; each norm gets back the mean and variance that
 its convolution shows on training images, and the scale and shift with which it changes nothing; then the convolution
 gets back its size. The optimizer's state is
@@ -128,7 +129,7 @@ def calibrate_norms(network: nn.Module, passes) -> None:
 
 def restore(model: Path, data: Path, out: Path, images: int, cache: Path) -> None:
     manifest = read_manifest(model)
-    detector = {**manifest, "files": {name: file for name, file in manifest["files"].items() if name != "closeUp"}}
+    detector = {**manifest, "files": {name: file for name, file in manifest["files"].items() if name not in ("closeUp", "relation")}}
     metaphases = MetaphaseSet(data, "train", cache)
     stages = onnx_stages(model, detector)
     scouted = []

@@ -129,7 +129,7 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
     image_index = torch.cat([torch.full((len(r),), index, dtype=torch.long) for index, r in enumerate(samples.rois)])
     with autocast():
         pooled = model.pool(features, rois, image_index)
-        score, roi_deltas, embedding, types = model.classify(pooled)
+        score, roi_deltas, embedding, types, _ = model.classify(pooled)
     score, roi_deltas, embedding, types = score.float(), roi_deltas.float(), embedding.float(), types.float()
     with torch.no_grad():
         made = decode_boxes(roi_deltas, rois, HEAD_WEIGHTS).split([len(r) for r in samples.rois])

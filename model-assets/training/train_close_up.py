@@ -137,7 +137,7 @@ def close_up_losses(network, batch) -> dict:
     crops, shape, iou, deltas, types = batch
     image = crops.unsqueeze(1).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        levels, found, type_logits = network(image, shape)
+        levels, found, type_logits, _ = network(image, shape)
     levels, found, type_logits = levels.float(), found.float(), type_logits.float()
     wanted = (iou[:, None] >= torch.tensor(LEVELS)).float()
     level = F.binary_cross_entropy_with_logits(levels, wanted, reduction="none").mean(dim=0)

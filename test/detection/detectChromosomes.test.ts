@@ -2,7 +2,7 @@ import { doubtfulRows } from '../../extension/src/detection/closeUp.ts';
 import { detectChromosomes } from '../../extension/src/detection/detectChromosomes.ts';
 import { DetectionError } from '../../extension/src/detection/errors.ts';
 import { selectDetections } from '../../extension/src/detection/selectDetections.ts';
-import type { CloseUpInput, Stages } from '../../extension/src/detection/types.ts';
+import type { CloseUpInput, RelationInput, RelationOutput, Stages } from '../../extension/src/detection/types.ts';
 import { manifestExample } from './manifestExample.ts';
 import { rectangleFrame, rectangleStages, strips } from './rectangleStages.ts';
 
@@ -48,14 +48,14 @@ test('a large frame costs what its cell costs', async () => {
 // A uniform frame of any gray once reached the network black in its white padding: one large "object".
 test.each([0, 128, 255])('a blank field of gray %i is white to the network and a result of no chromosome', async (background) => {
   const stages = rectangleStages(manifest);
-  const heads = jest.spyOn(stages, 'heads');
+  const later = (['heads', 'closeUp', 'relation'] as const).map((graph) => jest.spyOn(stages, graph));
   const noProposals = { ...manifest, proposals: { ...manifest.proposals, minSide: 1000 } };
   const cell = await detectChromosomes(rectangleFrame(640, 480, [], { background }), noProposals, stages);
   for (const fed of stages.fed) expect(new Set(fed.data)).toEqual(new Set([255]));
   expect(cell.candidates.numCandidates).toBe(0);
   expect(cell.flags).toContain('noCellFound');
   expect(selectDetections(cell.candidates, manifest)).toEqual([]);
-  expect(heads).not.toHaveBeenCalled();
+  for (const graph of later) expect(graph).not.toHaveBeenCalled();
   expect(stages.numLiveFeatures).toBe(0);
 });
 
@@ -110,17 +110,17 @@ describe('the close-up', () => {
   function watched(stages: Stages, fed: CloseUpInput[] = []): Stages['closeUp'] {
     return async (input) => {
       fed.push(input);
-      const { scores, deltas, types } = await stages.closeUp(input);
-      types!.fill(0);
+      const { scores, deltas, types, hidden } = await stages.closeUp(input);
+      types.fill(0);
       for (let b = 0; b < scores.length; b++) {
         deltas[b * 4] = 1; // a tenth: head weight 10
-        types![b * numTypes + 7] = 1;
+        types[b * numTypes + 7] = 1;
       }
-      return { scores: scores.map((score) => score / 2), deltas, types };
+      return { scores: scores.map((score) => score / 2), deltas, types, hidden };
     };
   }
 
-  test('has the last word on score and place of a doubtful box, half of it on the type', async () => {
+  test('changes score and place of a doubtful box, and half of its type', async () => {
     const stages = rectangleStages(manifest);
     const plain = await detectChromosomes(frame, { ...manifest, closeUp: { ...manifest.closeUp, sureScore: 0 } }, stages);
     const seen = await detectChromosomes(frame, manifest, { ...stages, closeUp: watched(stages) });
@@ -170,11 +170,98 @@ describe('the close-up', () => {
   });
 });
 
+describe('the relation graph', () => {
+  const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
+  const numTypes = manifest.types.length;
+  const stages = rectangleStages(manifest);
+
+  /** What is found where `change` alters what the graph says. */
+  async function found(change: (output: RelationOutput) => void = () => undefined) {
+    const relation: Stages['relation'] = async (input) => {
+      const output = await stages.relation(input);
+      change(output);
+      return output;
+    };
+    return (await detectChromosomes(frame, manifest, { ...stages, relation })).candidates;
+  }
+
+  test('has the last word on score, place, embedding and type', async () => {
+    const plain = await found();
+    const seen = await found(({ scores, deltas, embeddings, types }) => {
+      scores[0] = 0.995; // stays the first candidate
+      deltas[1] = 2; // a fifth of the height downwards: head weight 10
+      embeddings[0] = 3;
+      types.set([0, 0, 1], 0);
+    });
+    const [x0, y0, x1, y1] = plain.boxes;
+    expect(seen.boxes[0]).toBeCloseTo(x0, 3);
+    expect(seen.boxes[1]).toBeCloseTo(y0 + (y1 - y0) / 5, 3);
+    expect(seen.boxes[2]).toBeCloseTo(x1, 3);
+    expect(seen.scores[0]).toBeCloseTo(0.995, 6);
+    expect([...seen.embeddings.slice(0, 2)]).toEqual([3, 0]);
+    expect([...seen.types!.slice(0, numTypes)]).toEqual([0, 0, 1]);
+    expect([...seen.boxes.slice(4)]).toEqual([...plain.boxes.slice(4)]);
+    expect([...seen.scores.slice(1)]).toEqual([...plain.scores.slice(1)]);
+  });
+
+  test('can drop a box', async () => {
+    const plain = await found();
+    const seen = await found(({ scores }) => {
+      scores[2] = manifest.suppression.candidateFloor / 2;
+    });
+    expect(seen.numCandidates).toBe(plain.numCandidates - 1);
+    expect([...seen.boxes]).toEqual([...plain.boxes.slice(0, 8), ...plain.boxes.slice(12)]);
+  });
+
+  test('is told all boxes at once, and what the close-up saw of those it looked at', async () => {
+    const given: RelationInput[] = [];
+    const relation: Stages['relation'] = async (input) => {
+      given.push(input);
+      return stages.relation(input);
+    };
+    const closeUp: Stages['closeUp'] = async (input) => {
+      const output = await stages.closeUp(input);
+      const deltas = output.deltas.map((_, o) => (o % 4 ? 0 : 1)); // a tenth of the width to the right: head weight 10
+      return { ...output, scores: output.scores.map((score) => score / 2), deltas };
+    };
+    for (const sureScore of [0, 0.99 - 0.0055]) {
+      const part = { ...manifest, closeUp: { ...manifest.closeUp, sureScore } };
+      await detectChromosomes(frame, part, { ...stages, closeUp, relation });
+    }
+    const [unlooked, { boxes, scores, headScores, embeddings, types, hidden, closeHidden, looked }] = given;
+    expect(given).toHaveLength(2);
+    expect([...unlooked.looked]).toEqual(Array(12).fill(0));
+    expect([...unlooked.closeHidden]).toEqual(Array(24).fill(0));
+    expect([...looked]).toEqual([...Array(6).fill(0), ...Array(6).fill(1)]);
+    expect([...closeHidden]).toEqual([...Array(12).fill(0), ...Array(12).fill(0.25)]);
+    expect([...hidden]).toEqual(Array(36).fill(0.5));
+    expect([headScores, embeddings]).toEqual([unlooked.headScores, unlooked.embeddings]);
+    looked.forEach((isLooked, row) => {
+      const [x0, , x1] = unlooked.boxes.slice(row * 4, row * 4 + 4);
+      expect(boxes[row * 4]).toBeCloseTo(x0 + (isLooked * (x1 - x0)) / 10, 3);
+      expect(scores[row]).toBeCloseTo(headScores[row] * (isLooked ? 0.5 : 1), 6);
+      const type = unlooked.types[row * numTypes];
+      expect(types[row * numTypes]).toBeCloseTo(isLooked ? (type + 1 / numTypes) / 2 : type, 6);
+    });
+  });
+
+  test('is not asked where the heads leave no box', async () => {
+    const relation = jest.fn();
+    const heads: Stages['heads'] = async (features, rois) => {
+      const output = await stages.heads(features, rois);
+      return { ...output, scores: output.scores.fill(manifest.refinement.minScore / 2) };
+    };
+    const cell = await detectChromosomes(frame, manifest, { ...stages, heads, relation });
+    expect(cell.candidates.numCandidates).toBe(0);
+    expect(relation).not.toHaveBeenCalled();
+  });
+});
+
 test('stages are announced in order; an abort between stages stops there and frees the features', async () => {
   const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
   const seen: string[] = [];
   await detectChromosomes(frame, manifest, rectangleStages(manifest), { onStage: (stage) => seen.push(stage) });
-  expect(seen).toEqual(['scout', 'dense', 'proposals', 'heads', 'refinement', 'heads', 'refinement', 'closeUp', 'refinement']);
+  expect(seen).toEqual(['scout', 'dense', 'proposals', 'heads', 'refinement', 'heads', 'refinement', 'closeUp', 'relation', 'refinement']);
 
   for (const numBegun of seen.keys()) {
     const controller = new AbortController();
@@ -216,6 +303,21 @@ describe('what a graph returns is checked against the manifest', () => {
     ['too few deltas from the close-up', (s) => ({
       closeUp: async (input) => ({ ...(await s.closeUp(input)), deltas: new Float32Array(1) }),
     }), 'deltas'],
+    ['too little hidden of the heads', (s) => ({
+      heads: async (f, rois) => ({ ...(await s.heads(f, rois)), hidden: new Float32Array(1) }),
+    }), 'expected 36 hidden for 12 RoIs, got 1'],
+    ['too much hidden of the close-up', (s) => ({
+      closeUp: async (input) => ({ ...(await s.closeUp(input)), hidden: new Float32Array(25) }),
+    }), 'expected 24 hidden for 12 RoIs, got 25'],
+    ['NaN from the relation graph', (s) => ({
+      relation: async (input) => ({ ...(await s.relation(input)), deltas: input.boxes.map(() => NaN) }),
+    }), 'finite deltas'],
+    ['too few scores from the relation graph', (s) => ({
+      relation: async (input) => ({ ...(await s.relation(input)), scores: new Float32Array(1) }),
+    }), 'expected 12 scores for 12 RoIs, got 1'],
+    ['too many types from the relation graph', (s) => ({
+      relation: async (input) => ({ ...(await s.relation(input)), types: new Float32Array(37) }),
+    }), 'types'],
   ];
   test.each(broken)('%s', async (_, change, words) => {
     const stages = rectangleStages(manifest);

@@ -1,16 +1,17 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { closeUpHeads, closeUpInput, doubtfulRows } from '../../extension/src/detection/closeUp.ts';
+import { closeUpInput, doubtfulRows } from '../../extension/src/detection/closeUp.ts';
 import { detectChromosomes } from '../../extension/src/detection/detectChromosomes.ts';
 import { grayHistogram, histogramPercentile, normalizePolarity } from '../../extension/src/detection/grayImage.ts';
-import { readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
+import { goldenRelationInput, readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
 import { readManifest } from '../../extension/src/detection/manifest.ts';
 import { grayRange, preprocess } from '../../extension/src/detection/preprocess.ts';
 import { selectProposals } from '../../extension/src/detection/proposals.ts';
 import { nextRois, refineRois } from '../../extension/src/detection/refinement.ts';
+import { relationInput } from '../../extension/src/detection/relation.ts';
 import { selectDetections, suppress } from '../../extension/src/detection/selectDetections.ts';
 import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
-import type { Candidates, SuppressionMethod } from '../../extension/src/detection/types.ts';
+import type { Candidates, RelationInput, SuppressionMethod } from '../../extension/src/detection/types.ts';
 
 const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r18h');
 
@@ -82,7 +83,8 @@ describe('equal to Python on the golden arrays', () => {
     scores: golden.float32('firstScores'),
     deltas: golden.float32('firstDeltas'),
     embeddings: new Float32Array(proposals.length / 4),
-    types: null,
+    types: new Float32Array((proposals.length / 4) * manifest.types.length),
+    hidden: new Float32Array((proposals.length / 4) * manifest.relation.hidden),
   };
 
   test('RoIs of the second look', () => {
@@ -96,6 +98,7 @@ describe('equal to Python on the golden arrays', () => {
     deltas: golden.float32('headDeltas'),
     embeddings: golden.float32('embeddings'),
     types: golden.float32('types'),
+    hidden: golden.float32('hidden'),
   };
   const looked = nextRois(rois, heads, network, manifest);
 
@@ -117,10 +120,24 @@ describe('equal to Python on the golden arrays', () => {
     scores: golden.float32('closeUpScores'),
     deltas: golden.float32('closeUpDeltas'),
     types: golden.float32('closeUpTypes'),
+    hidden: golden.float32('closeUpHidden'),
   };
-  const fused = closeUpHeads(looked.heads, rows, closeUp, manifest);
-  const refined = refineRois(boxes, fused, network, manifest);
-  const embeddings = Float32Array.from(golden.array('candidateRois'), (roi) => fused.embeddings[roi]);
+  const relation = goldenRelationInput(golden);
+  const names = Object.keys(relation) as (keyof RelationInput)[];
+
+  test.each(names)('what the relation graph is fed: %s', (name) => {
+    const given = relationInput({ rois: boxes, heads: looked.heads }, rows, closeUp, network, manifest);
+    expect(worst(given[name], relation[name])).toBeLessThan(name === 'boxes' ? tolerances.boxesPx : 1e-6);
+  });
+
+  const related = {
+    scores: golden.float32('relatedScores'),
+    deltas: golden.float32('relatedDeltas'),
+    embeddings: golden.float32('relatedEmbeddings'),
+    types: golden.float32('relatedTypes'),
+  };
+  const refined = refineRois(relation.boxes, related, network, manifest);
+  const embeddings = Float32Array.from(golden.array('candidateRois'), (roi) => related.embeddings[roi]);
   const candidates: Candidates = {
     numCandidates: embeddings.length,
     boxes: golden.float32('candidateBoxes'),
@@ -152,6 +169,10 @@ describe('equal to Python on the golden arrays', () => {
         expect(worst(fed.boxes, golden.float32('closeUpBoxes'))).toBeLessThan(tolerances.boxesPx);
         expect(fed.headScores).toEqual(golden.float32('closeUpHeadScores'));
         return closeUp;
+      },
+      relation: async (fed) => {
+        for (const name of names) expect(worst(fed[name], relation[name])).toBeLessThan(tolerances.boxesPx);
+        return related;
       },
     });
     expect(worst(cell.candidates.boxes, candidates.boxes)).toBeLessThan(tolerances.boxesPx);

@@ -21,6 +21,7 @@ const WRONG: [string, unknown][] = [
   ['anchors.ratios', [1, 0]],
   ['coder.rpnWeights', [1, 1, 1]],
   ['proposals.preNms', -1],
+  ['relation.hidden', 0],
   ['suppression.default', 'none'],
   ['suppression.eg.sigma', 0],
   ['thresholds.hard', 1.5],

@@ -15,6 +15,7 @@ export function manifestExample(): Manifest {
       dense: file('dense.onnx'),
       heads: file('heads.onnx'),
       closeUp: file('close-up.onnx'),
+      relation: file('relation.onnx'),
       golden: file('golden/golden.json'),
       goldenData: file('golden/golden.bin'),
     },
@@ -40,6 +41,7 @@ export function manifestExample(): Manifest {
     proposals: { preNms: 6000, minLogit: 0, nmsIou: 0.7, postNms: 300, minSide: 2 },
     refinement: { looks: 2, minScore: 0.05, duplicateIou: 0.8 },
     closeUp: { side: 8, context: 1.8, sureScore: 1, aloneIou: 1 },
+    relation: { hidden: 3, closeHidden: 2 },
     suppression: {
       candidateFloor: 0.01,
       maxDetections: 200,

@@ -4,7 +4,7 @@ import type { Manifest } from '../../extension/src/detection/manifest.ts';
 import type { Features, HeadsOutput, NetworkImage, Stages } from '../../extension/src/detection/types.ts';
 
 /**
- * The four graphs of a detector whose "chromosomes" are dark rectangles: it reads them off the pixels it is fed, so a
+ * The five graphs of a detector whose "chromosomes" are dark rectangles: it reads them off the pixels it is fed, so a
  * wrong crop, scale, padding, anchor order or box coding in the pipeline shows up as wrong boxes.
  */
 export interface RectangleStages extends Stages {
@@ -62,12 +62,17 @@ export function rectangleStages(manifest: Manifest): RectangleStages {
       const scores = Float32Array.from({ length: numRois }, (_, r) => 0.99 - r / 1000);
       const types = new Float32Array(numRois * manifest.types.length);
       for (let r = 0; r < numRois; r++) types[r * manifest.types.length + (r % manifest.types.length)] = 0.9;
-      return { scores, deltas: new Float32Array(numRois * 4), embeddings: new Float32Array(numRois), types };
+      const hidden = new Float32Array(numRois * manifest.relation.hidden).fill(0.5);
+      return { scores, deltas: new Float32Array(numRois * 4), embeddings: new Float32Array(numRois), types, hidden };
     },
     async closeUp({ boxes, headScores }) {
       const numBoxes = boxes.length / 4;
       const types = new Float32Array(numBoxes * manifest.types.length).fill(1 / manifest.types.length);
-      return { scores: headScores, deltas: new Float32Array(numBoxes * 4), types };
+      const hidden = new Float32Array(numBoxes * manifest.relation.closeHidden).fill(0.25);
+      return { scores: headScores, deltas: new Float32Array(numBoxes * 4), types, hidden };
+    },
+    async relation({ boxes, scores, embeddings, types }) {
+      return { scores: scores.slice(), deltas: new Float32Array(boxes.length), embeddings: embeddings.slice(), types: types.slice() };
     },
   };
   return stages;

@@ -8,6 +8,8 @@ import { readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
 import { selectDetections } from '../../extension/src/detection/selectDetections.ts';
 import { createNodeStages } from '../../extension/src/inference/nodeStages.ts';
 import type { NodeStages } from '../../extension/src/inference/nodeStages.ts';
+import { GRAPHS, createOnnxStages, sessionOptions } from '../../extension/src/inference/onnxStages.ts';
+import type { OrtRuntime } from '../../extension/src/inference/onnxStages.ts';
 import { selfTest } from '../../extension/src/inference/selfTest.ts';
 
 const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r18h');
@@ -24,13 +26,14 @@ afterAll(() => node.stages.dispose());
 test('the self-test passes on the shipped graphs and reports every output', async () => {
   const result = await selfTest(node.stages, node.manifest, golden);
   expect(Object.keys(result.differences)).toEqual([
-    'scoutOutput', 'objectness', 'deltas', 'scores', 'headDeltas', 'embeddings', 'types',
-    'closeUpScores', 'closeUpDeltas', 'closeUpTypes',
+    'scoutOutput', 'objectness', 'deltas', 'scores', 'headDeltas', 'embeddings', 'types', 'hidden',
+    'closeUpScores', 'closeUpDeltas', 'closeUpTypes', 'closeUpHidden',
+    'relatedScores', 'relatedDeltas', 'relatedEmbeddings', 'relatedTypes',
   ]);
   for (const difference of Object.values(result.differences)) expect(difference).toBeLessThan(0.005);
 });
 
-test.each(['scout', 'dense', 'heads', 'closeUp'] as const)('the self-test sees a wrong number from %s', async (graph) => {
+test.each(GRAPHS)('the self-test sees a wrong number from %s', async (graph) => {
   const stages = {
     ...node.stages,
     [graph]: async (...inputs: never[]) => {
@@ -42,7 +45,7 @@ test.each(['scout', 'dense', 'heads', 'closeUp'] as const)('the self-test sees a
   };
   await expect(selfTest(stages, node.manifest, golden)).rejects.toMatchObject({
     code: 'selfTestFailed',
-    message: expect.stringMatching(/expected (scoutOutput|objectness|embeddings|closeUpScores) within/),
+    message: expect.stringMatching(/expected (scoutOutput|objectness|embeddings|closeUpScores|relatedEmbeddings) within/),
   });
 });
 
@@ -53,6 +56,19 @@ test('NaN does not pass the self-test', async () => {
     return output;
   };
   await expect(selfTest({ ...node.stages, scout }, node.manifest, golden)).rejects.toMatchObject({ code: 'selfTestFailed' });
+});
+
+test('beside a GPU the relation graph runs on the CPU, the others on the GPU', async () => {
+  const providers: number[] = [];
+  const anyName = { includes: () => true };
+  const create = async (_: Uint8Array, options: ReturnType<typeof sessionOptions>): Promise<object> => {
+    providers.push(options.executionProviders!.length);
+    expect(options.executionProviders!.at(-1)).toBe('wasm');
+    return { inputNames: anyName, outputNames: anyName };
+  };
+  const graphs = Object.fromEntries(GRAPHS.map((name) => [name, new Uint8Array(0)])) as Parameters<typeof createOnnxStages>[1];
+  await createOnnxStages({ InferenceSession: { create } } as unknown as OrtRuntime, graphs, sessionOptions('webgpu'));
+  expect(providers).toEqual([2, 2, 2, 2, 1]);
 });
 
 test('from the picture to the boxes as in Python', async () => {

@@ -1,8 +1,11 @@
+import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "model-assets" / "training"))
@@ -48,3 +51,35 @@ def tiny_close_up():
     network = CloseUp().eval()
     torch.nn.init.normal_(network.deltas.weight, std=0.05)
     return network
+
+
+@pytest.fixture(scope="session")
+def tiny_relation():
+    """For the heads of `tiny_network`; unlike an untrained one it says something."""
+    from relation import Relation
+
+    torch.manual_seed(7)
+    network = Relation(hidden=32).eval()
+    torch.nn.init.normal_(network.said.weight, std=0.05)
+    return network
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """Two images of the golden strips; boxes from the strips' geometry, generous by their bend."""
+    from golden import STRIPS, draw_picture
+
+    folder = tmp_path_factory.mktemp("drawn")
+    images, annotations = [], []
+    for number in (1, 2):
+        name = f"{number}.png"
+        Image.fromarray(draw_picture(seed=number)).save(folder / name)
+        images.append({"id": number, "file_name": name, "width": 256, "height": 128})
+        for x, y, length, thickness, angle, bend in STRIPS:
+            half_x = abs(np.cos(np.radians(angle))) * length / 2 + thickness / 2 + abs(bend)
+            half_y = abs(np.sin(np.radians(angle))) * length / 2 + thickness / 2 + abs(bend)
+            bbox = [float(v) for v in (x - half_x, y - half_y, 2 * half_x, 2 * half_y)]
+            annotations.append({"id": len(annotations), "image_id": number, "category_id": 1, "bbox": bbox})
+    value = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "C7"}]}
+    (folder / "train.json").write_text(json.dumps(value))
+    return folder

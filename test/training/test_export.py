@@ -13,22 +13,23 @@ from close_up import CloseUp
 from detect import detect_chromosomes, onnx_stages, read_manifest, select_detections, torch_stages
 from export import GRAPH_FILES, ExportError, compare, export_model, load_network
 from golden import draw_picture, make_golden, read_golden
+from relation import Relation
 
 
 @pytest.fixture(scope="module")
-def exported(tiny_network, tiny_scout, tiny_close_up, tmp_path_factory):
+def exported(tiny_network, tiny_scout, tiny_close_up, tiny_relation, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model") / "deepacev2-tiny"
     training = {"data": "random weights", "date": "2026-01-01", "steps": 0}
     result = export_model(
-        tiny_network, tiny_scout, tiny_close_up, folder, model_id="deepacev2-tiny", version="0.0.1", training=training
+        tiny_network, tiny_scout, tiny_close_up, tiny_relation, folder, model_id="deepacev2-tiny", version="0.0.1", training=training
     )
     return folder, result
 
 
 def test_graphs_agree_with_pytorch(exported):
-    """export_model compares on two sizes, heads on 29, 1 and 0 RoIs, the close-up on 29 and 1 boxes, or raises."""
+    """export_model compares on two sizes, heads on 29, 1 and 0 RoIs, close-up and relation network on 29 and 1 boxes, or raises."""
     errors = exported[1]["errors"]
-    assert set(errors) == {"scout", "dense", "heads", "closeUp"}
+    assert set(errors) == {"scout", "dense", "heads", "closeUp", "relation"}
     for name, error in errors.items():
         assert 0 < error["fp32"] < 1e-4, name
         assert error["fp32"] < error["fp16"] < 2e-2, name  # rounding the weights shows, and stays small
@@ -93,10 +94,16 @@ def test_golden_steps_follow_from_each_other(exported):
     settings = read_manifest(exported[0])["closeUp"]
     fed = len(arrays["closeUpRows"])
     shapes = {"Crops": (fed, 1, settings["side"], settings["side"]), "Boxes": (fed, 4), "HeadScores": (fed,)}
-    for name, shape in {**shapes, "Scores": (fed,), "Deltas": (fed, 4), "Types": (fed, 24)}.items():
+    for name, shape in {**shapes, "Scores": (fed,), "Deltas": (fed, 4), "Types": (fed, 24), "Hidden": (fed, 256)}.items():
         assert arrays["closeUp" + name].shape == shape
     np.testing.assert_array_equal(arrays["closeUpBoxes"], arrays["boxes"][arrays["closeUpRows"]])
-    assert arrays["candidateRois"].max() < len(arrays["boxes"])
+    boxes = len(arrays["boxes"])
+    shapes = {"Boxes": (boxes, 4), "Hidden": (boxes, 32), "CloseHidden": (boxes, 256), "Types": (boxes, 24)}
+    for name, shape in {**shapes, **dict.fromkeys(("Scores", "HeadScores", "Embeddings", "Looked"), (boxes,))}.items():
+        assert arrays["relation" + name].shape == shape
+    np.testing.assert_array_equal(np.flatnonzero(arrays["relationLooked"]), arrays["closeUpRows"])
+    np.testing.assert_array_equal(arrays["relationCloseHidden"][arrays["closeUpRows"]], arrays["closeUpHidden"])
+    assert arrays["candidateRois"].max() < boxes
     for method in ("eg", "soft", "hard"):
         assert (np.diff(arrays[method + "Scores"]) <= 0).all()
         assert arrays[method + "Indices"].max() < candidates
@@ -104,24 +111,48 @@ def test_golden_steps_follow_from_each_other(exported):
 
 
 def test_a_new_close_up_leaves_the_detector_as_it_is(exported, tmp_path):
-    """export.py --detector: for a close-up that is trained on a shipped model's boxes."""
+    """export.py --detector: for a close-up that is trained on a shipped model's boxes, and for the relation network that is
+    trained on what both say; an old one does not know the new close-up's words and goes."""
     folder, result = exported
     torch.manual_seed(9)
-    export_model(None, None, CloseUp().eval(), tmp_path / "next", model_id="next", version="0.0.2", training={}, detector=folder)
-    before, after = result["manifest"]["files"], read_manifest(tmp_path / "next")["files"]
-    changed = {name for name in before if before[name]["sha256"] != after[name]["sha256"]}
-    assert changed == {"closeUp", "golden", "goldenData"} or changed == {"closeUp", "goldenData"}
+    close_up, options = CloseUp().eval(), {"model_id": "next", "version": "0.0.2", "training": {}, "detector": folder}
+    export_model(None, None, close_up, None, tmp_path / "part", **options)
+    assert set(read_manifest(tmp_path / "part")["files"]) == set(result["manifest"]["files"]) - {"relation"}
+    export_model(None, None, close_up, Relation(32).eval(), tmp_path / "next", **options)
+    assert changed_files(result["manifest"], tmp_path / "next") - {"golden"} == {"closeUp", "relation", "goldenData"}
+
+
+def test_a_new_relation_network_leaves_the_rest_as_it_is(exported, tmp_path):
+    folder, result = exported
+    torch.manual_seed(9)
+    export_model(None, None, None, Relation(32).eval(), tmp_path / "next", model_id="next", version="0.0.2", training={}, detector=folder)
+    assert changed_files(result["manifest"], tmp_path / "next") - {"golden"} == {"relation", "goldenData"}
+
+
+@pytest.mark.parametrize("with_close_up", [False, True])
+def test_the_detector_alone_is_a_model_that_can_be_run(tiny_network, tiny_scout, tiny_close_up, tmp_path, with_close_up):
+    """What the close-up, and then the relation network, are trained on."""
+    close_up = tiny_close_up if with_close_up else None
+    export_model(tiny_network, tiny_scout, close_up, None, tmp_path / "part", model_id="part", version="0.0.1", training={})
+    manifest = read_manifest(tmp_path / "part")
+    assert ("closeUp" in manifest["files"]) == with_close_up and "relation" not in manifest["files"]
+    assert len(detect_chromosomes(draw_picture(), manifest, onnx_stages(tmp_path / "part", manifest)).candidates) > 0
+
+
+def changed_files(before: dict, folder) -> set:
+    after = read_manifest(folder)["files"]
+    return {name for name, file in before["files"].items() if file["sha256"] != after[name]["sha256"]}
 
 
 def test_without_a_new_close_up_every_graph_stays_and_the_manifest_is_new(exported, tmp_path):
     """export.py --detector alone: for another size policy or other thresholds."""
     folder, _ = exported
-    export_model(None, None, None, tmp_path / "next", model_id="next", version="0.0.3", training={}, detector=folder, proposals={"minLogit": -50.0, "nmsIou": 0.65})
+    export_model(None, None, None, None, tmp_path / "next", model_id="next", version="0.0.3", training={}, detector=folder, proposals={"minLogit": -50.0, "nmsIou": 0.65})
     for name in GRAPH_FILES.values():
         assert (tmp_path / "next" / name).read_bytes() == (folder / name).read_bytes()
     assert read_manifest(tmp_path / "next")["version"] == "0.0.3"
     assert read_manifest(tmp_path / "next")["proposals"] == {"preNms": 6000, "minLogit": -50, "nmsIou": 0.65, "postNms": 300, "minSide": 2}
-    export_model(None, None, None, tmp_path / "after", model_id="after", version="0.0.4", training={}, detector=tmp_path / "next")
+    export_model(None, None, None, None, tmp_path / "after", model_id="after", version="0.0.4", training={}, detector=tmp_path / "next")
     assert read_manifest(tmp_path / "after")["proposals"] == read_manifest(tmp_path / "next")["proposals"]
 
 
@@ -173,10 +204,10 @@ def test_comparison_sees_a_difference():
         compare("x", [a], [a * np.nan], 1e-4, rms=False)
 
 
-def test_nothing_is_written_when_a_graph_differs(tiny_network, tiny_scout, tiny_close_up, tmp_path, monkeypatch):
+def test_nothing_is_written_when_a_graph_differs(tiny_network, tiny_scout, tiny_close_up, tiny_relation, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "FP16_TOLERANCE", 1e-9)
     with pytest.raises(ExportError):
-        export_model(tiny_network, tiny_scout, tiny_close_up, tmp_path / "out", model_id="x", version="0.0.1", training={})
+        export_model(tiny_network, tiny_scout, tiny_close_up, tiny_relation, tmp_path / "out", model_id="x", version="0.0.1", training={})
     assert not (tmp_path / "out").exists()
 
 

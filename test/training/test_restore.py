@@ -25,9 +25,9 @@ def test_a_node_tells_its_module(node, module):
 
 
 @pytest.fixture(scope="module")
-def restored(tiny_network, tiny_scout, tiny_close_up, tmp_path_factory):
+def restored(tiny_network, tiny_scout, tiny_close_up, tiny_relation, tmp_path_factory):
     folder = tmp_path_factory.mktemp("restore") / "tiny"
-    export_model(tiny_network, tiny_scout, tiny_close_up, folder, model_id="tiny", version="0.0.1", training={})
+    export_model(tiny_network, tiny_scout, tiny_close_up, tiny_relation, folder, model_id="tiny", version="0.0.1", training={})
     network = DeepACE(tiny_network.config).eval()
     for graph in ("dense", "heads"):
         take_weights(network, layer_weights(folder / f"{graph}.onnx"), "network.")

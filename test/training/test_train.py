@@ -1,6 +1,5 @@
 """Training on a folder drawn by us: it learns something, resumes exactly, and refuses what cannot be resumed."""
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -16,25 +15,6 @@ from golden import STRIPS, draw_picture
 from network import DeepACE
 
 CONFIG = Configuration(channels=16, rpn_channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128, soft_scores=True)
-
-
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    """Two images of the golden strips; boxes from the strips' geometry, generous by their bend."""
-    folder = tmp_path_factory.mktemp("drawn")
-    images, annotations = [], []
-    for number in (1, 2):
-        name = f"{number}.png"
-        Image.fromarray(draw_picture(seed=number)).save(folder / name)
-        images.append({"id": number, "file_name": name, "width": 256, "height": 128})
-        for x, y, length, thickness, angle, bend in STRIPS:
-            half_x = abs(np.cos(np.radians(angle))) * length / 2 + thickness / 2 + abs(bend)
-            half_y = abs(np.sin(np.radians(angle))) * length / 2 + thickness / 2 + abs(bend)
-            bbox = [float(v) for v in (x - half_x, y - half_y, 2 * half_x, 2 * half_y)]
-            annotations.append({"id": len(annotations), "image_id": number, "category_id": 1, "bbox": bbox})
-    value = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "C7"}]}
-    (folder / "train.json").write_text(json.dumps(value))
-    return folder
 
 
 def weights(run):

@@ -1,21 +1,25 @@
 /**
  * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
  * frame [image px] → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
- * → proposals [R,4] → heads: scores, deltas, embeddings, types → refinement, as many looks as the manifest wants
- * → close-up of each doubtful box: scores, deltas, types → candidates [image px].
+ * → proposals [R,4] → heads: scores, deltas, embeddings, types, hidden → refinement, as many looks as the manifest wants
+ * → close-up of each doubtful box: scores, deltas, types, hidden → relations of all boxes: scores, deltas, embeddings,
+ * types → candidates [image px].
  * The graphs are injected; suppression is `selectDetections`.
  */
-import { closeUpHeads, closeUpInput, doubtfulRows } from './closeUp.ts';
+import { closeUpInput, doubtfulRows } from './closeUp.ts';
 import { DetectionError } from './errors.ts';
 import { checkGrayImage, normalizePolarity } from './grayImage.ts';
 import type { Manifest } from './manifest.ts';
 import { preprocess } from './preprocess.ts';
 import { selectProposals } from './proposals.ts';
 import { NO_CANDIDATES, nextRois, refineRois } from './refinement.ts';
+import type { NextRois } from './refinement.ts';
+import { relationInput } from './relation.ts';
 import { chooseRegion, scoutSize } from './sizePolicy.ts';
-import type { Abortable, Candidates, CellDetection, CloseUpOutput, DetectionStage, Features, GrayImage, HeadsOutput, NetworkImage, Stages } from './types.ts';
+import type { Abortable, Candidates, CellDetection, CloseUpOutput, DetectionStage, Features, GrayImage, NetworkImage, Stages } from './types.ts';
 
-const NOTHING_SEEN: CloseUpOutput = { scores: new Float32Array(0), deltas: new Float32Array(0), types: new Float32Array(0) };
+const NOTHING = new Float32Array(0);
+const NOTHING_SEEN: CloseUpOutput = { scores: NOTHING, deltas: NOTHING, types: NOTHING, hidden: NOTHING };
 
 export interface DetectOptions {
   /** read between stages; the promise then rejects with its reason */
@@ -54,7 +58,7 @@ export async function detectChromosomes<F extends Features>(
   const networkImage = preprocess(frame, network.region, network.width, network.height, input);
   const dense = await stages.dense(networkImage);
   let rois: Float32Array;
-  let heads: HeadsOutput | null = null;
+  let heads: NextRois['heads'] | null = null;
   try {
     begin('proposals');
     const numAnchors = manifest.anchors.sides.length * manifest.anchors.ratios.length;
@@ -77,8 +81,11 @@ export async function detectChromosomes<F extends Features>(
       begin('closeUp');
       closeUp = await stages.closeUp(closeUpInput(networkImage, rois, heads.scores, rows, manifest));
     }
+    begin('relation');
+    const given = relationInput({ rois, heads }, rows, closeUp, network, manifest);
+    const related = await stages.relation(given);
     begin('refinement');
-    candidates = refineRois(rois, closeUpHeads(heads, rows, closeUp, manifest), network, manifest);
+    candidates = refineRois(given.boxes, related, network, manifest);
   }
   return {
     candidates,

@@ -3,6 +3,7 @@
  * array as the training side computed it. Tests and the self-test at start compare against it.
  */
 import { DetectionError } from './errors.ts';
+import type { RelationInput } from './types.ts';
 
 type GoldenArray = Uint8Array | Float32Array | Int32Array;
 
@@ -77,4 +78,18 @@ export function readGoldenSet(json: unknown, data: Uint8Array): GoldenSet {
     throw new DetectionError('invalidManifest', `golden.json: ${name}: expected float32`);
   };
   return { array, float32, values, tolerances };
+}
+
+/** What the relation graph is fed of the set's picture. */
+export function goldenRelationInput(golden: Pick<GoldenSet, 'float32'>): RelationInput {
+  return {
+    boxes: golden.float32('relationBoxes'),
+    scores: golden.float32('relationScores'),
+    headScores: golden.float32('relationHeadScores'),
+    embeddings: golden.float32('relationEmbeddings'),
+    types: golden.float32('relationTypes'),
+    hidden: golden.float32('relationHidden'),
+    closeHidden: golden.float32('relationCloseHidden'),
+    looked: golden.float32('relationLooked'),
+  };
 }

@@ -16,7 +16,7 @@ export interface ManifestFile {
   readonly bytes: number;
 }
 
-export type ModelFileName = 'scout' | 'dense' | 'heads' | 'closeUp' | 'golden' | 'goldenData';
+export type ModelFileName = 'scout' | 'dense' | 'heads' | 'closeUp' | 'relation' | 'golden' | 'goldenData';
 
 export interface Manifest {
   readonly schemaVersion: 1;
@@ -82,6 +82,13 @@ export interface Manifest {
     /** a box stands alone that overlaps no other by more than this */
     readonly aloneIou: number;
   };
+  /** widths of what the relation graph reads of the last layers of others */
+  readonly relation: {
+    /** of the heads */
+    readonly hidden: number;
+    /** of the close-up */
+    readonly closeHidden: number;
+  };
   readonly suppression: {
     readonly candidateFloor: number;
     readonly maxDetections: number;
@@ -144,7 +151,7 @@ const RULES: Rules = {
   version: text,
   date: text,
   intendedUse: text,
-  files: { scout: FILE, dense: FILE, heads: FILE, closeUp: FILE, golden: FILE, goldenData: FILE },
+  files: { scout: FILE, dense: FILE, heads: FILE, closeUp: FILE, relation: FILE, golden: FILE, goldenData: FILE },
   input: {
     polarity: oneOf('auto'),
     contrast: { low: fraction, high: fraction, steps: count, minRange: positive },
@@ -172,6 +179,7 @@ const RULES: Rules = {
   proposals: { preNms: count, minLogit: number, nmsIou: fraction, postNms: count, minSide: notNegative },
   refinement: { looks: count, minScore: fraction, duplicateIou: fraction },
   closeUp: { side: count, context: positive, sureScore: fraction, aloneIou: fraction },
+  relation: { hidden: count, closeHidden: count },
   suppression: {
     candidateFloor: fraction,
     maxDetections: count,

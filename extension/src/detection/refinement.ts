@@ -1,14 +1,14 @@
 /**
- * Second stage: RoIs [R,4] network px, heads' scores [R], deltas [R,4], embeddings [R], types [R,T]
- * → candidates in image px, by descending score. No suppression yet: candidates are kept, so that a reader can change
- * threshold and method without a second inference.
+ * Second stage: RoIs [R,4] network px, scores [R], deltas [R,4], embeddings [R], types [R,T] of the heads or, at the end,
+ * of the relation graph → candidates in image px, by descending score. No suppression yet: candidates are kept, so that a
+ * reader can change threshold and method without a second inference.
  */
 import { clipBoxes, decodeBoxes } from './boxCoder.ts';
 import { DetectionError } from './errors.ts';
 import type { Manifest } from './manifest.ts';
 import { nms } from './nms.ts';
 import type { NetworkRegion } from './sizePolicy.ts';
-import type { Candidates, CloseUpOutput, HeadsOutput } from './types.ts';
+import type { Candidates, HeadsOutput, RelationOutput } from './types.ts';
 
 /** Boxes thinner than this on the image are not chromosomes but numerical dust. */
 const MIN_IMAGE_SIDE_PX = 1;
@@ -34,17 +34,16 @@ export const NO_CANDIDATES: Candidates = {
   types: null,
 };
 
-type NetworkSize = Pick<NetworkRegion, 'width' | 'height'>;
+export type NetworkSize = Pick<NetworkRegion, 'width' | 'height'>;
 
 /** [R,4] network px, clipped to the picture. */
-function refinedBoxes(
+export function refinedBoxes(
   rois: Float32Array,
-  heads: HeadsOutput,
+  deltas: Float32Array,
   network: NetworkSize,
-  { coder, types }: Pick<Manifest, 'coder' | 'types'>,
+  { coder }: Pick<Manifest, 'coder'>,
 ): Float32Array {
-  checkHeads(heads, rois.length >> 2, types.length);
-  const boxes = decodeBoxes(rois, heads.deltas, coder.headWeights, coder.maxLogRatio);
+  const boxes = decodeBoxes(rois, deltas, coder.headWeights, coder.maxLogRatio);
   clipBoxes(boxes, network.width, network.height);
   return boxes;
 }
@@ -52,7 +51,7 @@ function refinedBoxes(
 /** What another look is through, best first: RoIs [R',4] network px, and what the heads said of what they were made of. */
 export interface NextRois {
   readonly rois: Float32Array;
-  readonly heads: HeadsOutput;
+  readonly heads: Omit<HeadsOutput, 'deltas'>;
 }
 
 /**
@@ -65,14 +64,24 @@ export function nextRois(
   rois: Float32Array,
   heads: HeadsOutput,
   network: NetworkSize,
-  manifest: Pick<Manifest, 'coder' | 'types' | 'proposals' | 'refinement'>,
+  manifest: Pick<Manifest, 'coder' | 'types' | 'proposals' | 'refinement' | 'relation'>,
 ): NextRois {
-  const boxes = refinedBoxes(rois, heads, network, manifest);
+  const widths = { scores: 1, deltas: 4, embeddings: 1, types: manifest.types.length, hidden: manifest.relation.hidden };
+  checkRows(heads, rois.length / 4, widths);
+  const boxes = refinedBoxes(rois, heads.deltas, network, manifest);
   const { minSide } = manifest.proposals;
   const { minScore, duplicateIou } = manifest.refinement;
   const hopeful = bestFirst(boxes, heads.scores, minSide, minScore);
   const kept = nms(gatherRows(boxes, hopeful, 4), duplicateIou).map((place) => hopeful[place]);
-  return { rois: gatherRows(boxes, kept, 4), heads: gatherHeads(heads, kept, manifest.types.length) };
+  return {
+    rois: gatherRows(boxes, kept, 4),
+    heads: {
+      scores: gatherRows(heads.scores, kept, 1),
+      embeddings: gatherRows(heads.embeddings, kept, 1),
+      types: gatherRows(heads.types, kept, widths.types),
+      hidden: gatherRows(heads.hidden, kept, widths.hidden),
+    },
+  };
 }
 
 /** Rows whose box and score are large enough, by descending score; ties go to the earlier one. */
@@ -88,24 +97,21 @@ function bestFirst(boxes: Float32Array, scores: Float32Array, minSide: number, m
 
 export function refineRois(
   rois: Float32Array,
-  heads: HeadsOutput,
+  { scores, deltas, embeddings, types }: RelationOutput,
   network: NetworkRegion,
   manifest: Pick<Manifest, 'coder' | 'suppression' | 'types'>,
 ): Candidates {
-  const { suppression, types } = manifest;
-  const boxes = refinedBoxes(rois, heads, network, manifest);
+  const numTypes = manifest.types.length;
+  checkRows({ scores, deltas, embeddings, types }, rois.length / 4, { scores: 1, deltas: 4, embeddings: 1, types: numTypes });
+  const boxes = refinedBoxes(rois, deltas, network, manifest);
   toImageBoxes(boxes, network);
-  const order = bestFirst(boxes, heads.scores, MIN_IMAGE_SIDE_PX, suppression.candidateFloor);
-  const { scores, embeddings, types: probabilities } = gatherHeads(heads, order, types.length);
-  return { numCandidates: order.length, boxes: gatherRows(boxes, order, 4), scores, embeddings, types: probabilities };
-}
-
-function gatherHeads({ scores, deltas, embeddings, types }: HeadsOutput, rows: ArrayLike<number>, numTypes: number): HeadsOutput {
+  const order = bestFirst(boxes, scores, MIN_IMAGE_SIDE_PX, manifest.suppression.candidateFloor);
   return {
-    scores: gatherRows(scores, rows, 1),
-    deltas: gatherRows(deltas, rows, 4),
-    embeddings: gatherRows(embeddings, rows, 1),
-    types: types && gatherRows(types, rows, numTypes),
+    numCandidates: order.length,
+    boxes: gatherRows(boxes, order, 4),
+    scores: gatherRows(scores, order, 1),
+    embeddings: gatherRows(embeddings, order, 1),
+    types: gatherRows(types, order, numTypes),
   };
 }
 
@@ -115,16 +121,18 @@ export function gatherRows(from: Float32Array, rows: ArrayLike<number>, width: n
   return gathered;
 }
 
-/** @throws DetectionError invalidModelOutput where heads or close-up return other shapes than R rows, or NaN */
-export function checkHeads(heads: CloseUpOutput & Partial<HeadsOutput>, numRois: number, numTypes: number): void {
-  const expected: [string, Float32Array | null | undefined, number][] = [
-    ['scores', heads.scores, numRois],
-    ['deltas', heads.deltas, numRois * 4],
-    ['embeddings', heads.embeddings, numRois],
-    ['types', heads.types, numRois * numTypes],
-  ];
-  for (const [name, values, length] of expected) {
-    if (!values) continue;
+/**
+ * @param widths values of each RoI, by output
+ * @throws DetectionError invalidModelOutput where heads, close-up or relation graph return other shapes than R rows, or NaN
+ */
+export function checkRows<Name extends string>(
+  output: Readonly<Record<Name, Float32Array>>,
+  numRois: number,
+  widths: Readonly<Record<Name, number>>,
+): void {
+  for (const name in widths) {
+    const values = output[name];
+    const length = numRois * widths[name];
     if (values.length !== length) {
       throw new DetectionError('invalidModelOutput', `expected ${length} ${name} for ${numRois} RoIs, got ${values.length}`);
     }

@@ -49,7 +49,9 @@ export interface HeadsOutput {
   readonly scores: Float32Array;
   readonly deltas: Float32Array;
   readonly embeddings: Float32Array;
-  readonly types: Float32Array | null;
+  readonly types: Float32Array;
+  /** [R,width] of which all but the embeddings are made; the width is the graph's own */
+  readonly hidden: Float32Array;
 }
 
 /** What the close-up is fed of B boxes. */
@@ -67,7 +69,30 @@ export interface CloseUpInput {
 /** Output of the close-up for the same, as that of the heads. */
 export type CloseUpOutput = Omit<HeadsOutput, 'embeddings'>;
 
-/** The four graphs of a model, injected: the room does not know which runtime runs them. */
+/** What the relation graph is fed of N boxes: all of one cell at once, as each is judged beside its neighbours. */
+export interface RelationInput {
+  /** [N,4] xyxy in network px */
+  readonly boxes: Float32Array;
+  /** [N] of the close-up, and so of both, where it looked; else the heads' */
+  readonly scores: Float32Array;
+  /** [N] */
+  readonly headScores: Float32Array;
+  /** [N] */
+  readonly embeddings: Float32Array;
+  /** [N,numTypes], the mean of heads and close-up where it looked */
+  readonly types: Float32Array;
+  /** [N,width] of the heads */
+  readonly hidden: Float32Array;
+  /** [N,width] of the close-up, 0 where it did not look */
+  readonly closeHidden: Float32Array;
+  /** [N] 1 where the close-up looked, else 0 */
+  readonly looked: Float32Array;
+}
+
+/** Output of the relation graph for the same, as that of the heads; the deltas are of the boxes that it was fed. */
+export type RelationOutput = Omit<HeadsOutput, 'hidden'>;
+
+/** The five graphs of a model, injected: the room does not know which runtime runs them. */
 export interface Stages<F extends Features = Features> {
   scout(image: NetworkImage): Promise<ScoutOutput>;
   dense(image: NetworkImage): Promise<DenseOutput<F>>;
@@ -75,6 +100,8 @@ export interface Stages<F extends Features = Features> {
   heads(features: F, rois: Float32Array): Promise<HeadsOutput>;
   /** B ≥ 1. */
   closeUp(input: CloseUpInput): Promise<CloseUpOutput>;
+  /** N ≥ 1. */
+  relation(input: RelationInput): Promise<RelationOutput>;
 }
 
 /** All refined boxes above the candidate floor, by descending score; kept, so that suppression can be repeated. */
@@ -85,7 +112,7 @@ export interface Candidates {
   readonly scores: Float32Array;
   /** [N] 1-D embedding of the Template Module. */
   readonly embeddings: Float32Array;
-  /** [N,numTypes] probabilities, or null where the model has no type output. */
+  /** [N,numTypes] probabilities; null only where N is 0. */
   readonly types: Float32Array | null;
 }
 
@@ -126,7 +153,7 @@ export interface CellDetection {
   readonly flags: readonly CellFlag[];
 }
 
-export type DetectionStage = 'scout' | 'dense' | 'proposals' | 'heads' | 'refinement' | 'closeUp';
+export type DetectionStage = 'scout' | 'dense' | 'proposals' | 'heads' | 'refinement' | 'closeUp' | 'relation';
 
 /** The part of an AbortSignal that the room reads. */
 export interface Abortable {

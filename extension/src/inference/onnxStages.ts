@@ -1,8 +1,8 @@
 /**
- * The four graphs of a model as the pipeline's stages, on ONNX Runtime; the same code for the browser's build and
+ * The five graphs of a model as the pipeline's stages, on ONNX Runtime; the same code for the browser's build and
  * node's. Shapes: image u8 [1,1,H,W] → scout f32 [1,2,H/4,W/4]; image → features, objectness, deltas; features and
- * rois f32 [R,4] → scores, deltas, embeddings, types; crops u8 [B,1,S,S], boxes f32 [B,4], headScores f32 [B] → scores,
- * deltas, types.
+ * rois f32 [R,4] → scores, deltas, embeddings, types, hidden; crops u8 [B,1,S,S], boxes f32 [B,4], headScores f32 [B] →
+ * scores, deltas, types, hidden; a RelationInput of N boxes, f32 → scores, deltas, embeddings, types.
  */
 import type * as Ort from 'onnxruntime-web';
 import type { CloseUpOutput, Features, NetworkImage, Stages } from '../detection/types.ts';
@@ -12,21 +12,24 @@ import type { GpuDevice, ProviderName } from './executionProvider.ts';
 export type OrtRuntime = Pick<typeof Ort, 'InferenceSession' | 'Tensor'>;
 
 /** In the order of their work. */
-export const GRAPHS = ['scout', 'dense', 'heads', 'closeUp'] as const;
+export const GRAPHS = ['scout', 'dense', 'heads', 'closeUp', 'relation'] as const;
 
 export type GraphName = (typeof GRAPHS)[number];
 
 const OUTPUTS: Record<GraphName, readonly string[]> = {
   scout: ['scout'],
   dense: ['features', 'objectness', 'deltas'],
-  heads: ['scores', 'deltas', 'embeddings', 'types'],
-  closeUp: ['scores', 'deltas', 'types'],
+  heads: ['scores', 'deltas', 'embeddings', 'types', 'hidden'],
+  closeUp: ['scores', 'deltas', 'types', 'hidden'],
+  // A graph's outputs cannot have the names of its inputs.
+  relation: ['relatedScores', 'relatedDeltas', 'relatedEmbeddings', 'relatedTypes'],
 };
 const INPUTS: Record<GraphName, readonly string[]> = {
   scout: ['image'],
   dense: ['image'],
   heads: ['features', 'rois'],
   closeUp: ['crops', 'boxes', 'headScores'],
+  relation: ['boxes', 'scores', 'headScores', 'embeddings', 'types', 'hidden', 'closeHidden', 'looked'],
 };
 
 export interface OrtFeatures extends Features {
@@ -80,6 +83,11 @@ export function sessionOptions(provider: ProviderName, device?: GpuDevice): Ort.
   };
 }
 
+/** The last provider alone, the CPU: of many small operators, as the relation graph has, each costs a GPU more to begin than to do. */
+function withoutGpu(options: Ort.InferenceSession.SessionOptions): Ort.InferenceSession.SessionOptions {
+  return { ...options, executionProviders: options.executionProviders?.slice(-1) };
+}
+
 /**
  * @param ort a loaded runtime  @param graphs the ONNX files
  * @throws InferenceError providerFailed where a session cannot be made, modelInvalid where a graph has other inputs or
@@ -97,13 +105,13 @@ export async function createOnnxStages(
   try {
     // One after the other: two sessions being made at once corrupt the asyncify build.
     for (const name of GRAPHS) {
-      sessions[name] = await createSession(ort, name, graphs[name], options);
+      sessions[name] = await createSession(ort, name, graphs[name], name === 'relation' ? withoutGpu(options) : options);
     }
   } catch (error) {
     await dispose();
     throw error;
   }
-  const { scout, dense, heads, closeUp } = sessions as Record<GraphName, Ort.InferenceSession>;
+  const { scout, dense, heads, closeUp, relation } = sessions as Record<GraphName, Ort.InferenceSession>;
 
   return {
     dispose,
@@ -128,16 +136,35 @@ export async function createOnnxStages(
       }
     },
     async heads({ tensor }, rois) {
-      const output = await run('heads', heads, { rois: boxesTensor(ort, rois) }, { features: tensor });
+      const output = await run('heads', heads, { rois: rowsTensor(ort, rois, 4) }, { features: tensor });
       return { ...(await taken(output)), embeddings: await take(output.embeddings) };
     },
     async closeUp({ crops, side, boxes, headScores }) {
       const inputs = {
         crops: new ort.Tensor('uint8', crops, [headScores.length, 1, side, side]),
-        boxes: boxesTensor(ort, boxes),
-        headScores: new ort.Tensor('float32', headScores, [headScores.length]),
+        boxes: rowsTensor(ort, boxes, 4),
+        headScores: rowsTensor(ort, headScores),
       };
       return taken(await run('closeUp', closeUp, inputs));
+    },
+    async relation({ boxes, scores, headScores, embeddings, types, hidden, closeHidden, looked }) {
+      const numBoxes = scores.length;
+      const output = await run('relation', relation, {
+        boxes: rowsTensor(ort, boxes, 4),
+        scores: rowsTensor(ort, scores),
+        headScores: rowsTensor(ort, headScores),
+        embeddings: rowsTensor(ort, embeddings),
+        types: rowsTensor(ort, types, types.length / numBoxes),
+        hidden: rowsTensor(ort, hidden, hidden.length / numBoxes),
+        closeHidden: rowsTensor(ort, closeHidden, closeHidden.length / numBoxes),
+        looked: rowsTensor(ort, looked),
+      });
+      return {
+        scores: await take(output.relatedScores),
+        deltas: await take(output.relatedDeltas),
+        embeddings: await take(output.relatedEmbeddings),
+        types: await take(output.relatedTypes),
+      };
     },
   };
 }
@@ -189,14 +216,14 @@ function imageTensor(ort: OrtRuntime, { data, width, height }: NetworkImage): Or
   return new ort.Tensor('uint8', data, [1, 1, height, width]);
 }
 
-/** @param boxes [R,4] */
-function boxesTensor(ort: OrtRuntime, boxes: Float32Array): Ort.Tensor {
-  return new ort.Tensor('float32', boxes, [boxes.length / 4, 4]);
+/** @param values [R,width]; without a width [R] */
+function rowsTensor(ort: OrtRuntime, values: Float32Array, width?: number): Ort.Tensor {
+  return new ort.Tensor('float32', values, width ? [values.length / width, width] : [values.length]);
 }
 
 /** What heads and close-up both say of their boxes. */
-async function taken({ scores, deltas, types }: Record<string, Ort.Tensor>): Promise<CloseUpOutput> {
-  return { scores: await take(scores), deltas: await take(deltas), types: await take(types) };
+async function taken({ scores, deltas, types, hidden }: Record<string, Ort.Tensor>): Promise<CloseUpOutput> {
+  return { scores: await take(scores), deltas: await take(deltas), types: await take(types), hidden: await take(hidden) };
 }
 
 /** A tensor's values; the tensor is freed. */

@@ -3,13 +3,16 @@
  * but wrong numbers (onnxruntime issues 24070, 25029, 25227), and a wrong count must never be the first sign. Also
  * warms the kernels up.
  */
-import { readGoldenSet } from '../detection/goldenSet.ts';
+import { goldenRelationInput, readGoldenSet } from '../detection/goldenSet.ts';
 import type { GoldenSet } from '../detection/goldenSet.ts';
 import type { Manifest } from '../detection/manifest.ts';
 import type { Features, NetworkImage, Stages } from '../detection/types.ts';
 import { InferenceError } from './errors.ts';
 
-/** Heads and close-up answer box by box: a few of them tell as much as all, and the reader waits for the first count. */
+/**
+ * Heads and close-up answer box by box: a few of them tell as much as all, and the reader waits for the first count. The
+ * relation graph judges each box beside all others.
+ */
 const NUM_BOXES = 16;
 const NUM_CROPS = 4;
 
@@ -46,6 +49,7 @@ export async function selfTest(
     compare('headDeltas', 'deltas', heads.deltas, rows);
     compare('embeddings', 'embeddings', heads.embeddings, rows);
     compare('types', 'types', heads.types, rows);
+    compare('hidden', 'hidden', heads.hidden, rows);
   } finally {
     dense.features.dispose();
   }
@@ -59,6 +63,12 @@ export async function selfTest(
   compare('closeUpScores', 'scores', closeUp.scores, rows);
   compare('closeUpDeltas', 'deltas', closeUp.deltas, rows);
   compare('closeUpTypes', 'types', closeUp.types, rows);
+  compare('closeUpHidden', 'hidden', closeUp.hidden, rows);
+  const related = await stages.relation(goldenRelationInput(golden));
+  compare('relatedScores', 'scores', related.scores);
+  compare('relatedDeltas', 'deltas', related.deltas);
+  compare('relatedEmbeddings', 'embeddings', related.embeddings);
+  compare('relatedTypes', 'types', related.types);
   return { differences, elapsedMs: performance.now() - startedAt };
 }
 
