@@ -1,7 +1,7 @@
 """Trains the relation network on what detector and close-up say of the training part; resumes.
 
     python train_relation.py --data <folder> --checkpoint .runs/main/last.pt --scout .runs/scout/last.pt \\
-        --close-up .runs/close-up/last.pt --run .runs/relation [--views 4] [--epochs 20]
+        --close-up .runs/close-up/last.pt --run .runs/relation [--views 3] [--epochs 16]
 
 First the detector runs over all training images, `--views` times: once as they are, then turned or mirrored, a little
 larger or smaller, in other tones (kept in view-<n>.pkl of the run, for these weights). A step then takes sixteen cells
@@ -277,8 +277,8 @@ def main():
     parser.add_argument("--scout", type=Path, required=True, help="last.pt of scout.py")
     parser.add_argument("--close-up", type=Path, required=True, help="last.pt of train_close_up.py")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run; resumed when it holds last.pt")
-    parser.add_argument("--views", type=int, default=4, help="of each training image: 1 as it is, more changed ones")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--views", type=int, default=3, help="of each training image: 1 as it is, more changed ones")
+    parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--workers", type=int, default=2, help="processes that run the detector")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
