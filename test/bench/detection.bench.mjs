@@ -92,8 +92,8 @@ const rooms = await loadRooms([
 ]);
 const node = await rooms.createNodeStages(options.model, { provider: options.provider, numThreads: Number(options.threads) });
 const { manifest, stages, provider } = node;
-const { eg, soft, hard } = manifest.suppression;
-const limits = { scoreFloor: 0.01, maxDetections: 200 };
+const { eg, soft, hard, candidateFloor, maxDetections } = manifest.suppression;
+const limits = { scoreFloor: candidateFloor, maxDetections };
 const cell = crowdedCell();
 const small = denseOutput(800, 608);
 const large = denseOutput(1600, 1216);

@@ -58,7 +58,7 @@ def test_deltas_of_another_shape_are_refused():
 def test_refinement_maps_to_image_px_and_sorts():
     plan = SizePlan((100, 40, 300, 140), 0.5, 100, 50, 120.0, 9, ())
     proposals = np.array([[10, 10, 30, 20], [40, 20, 60, 44], [0, 0, 1, 1], [5, 5, 9, 9]], np.float32)
-    scores = np.array([0.4, 0.9, 0.005, 0.4], np.float32)
+    scores = np.array([0.4, 0.9, MANIFEST["suppression"]["candidateFloor"] / 2, 0.4], np.float32)
     deltas = np.zeros((4, 4), np.float32)
     deltas[1] = (1.0, 0, 0, 0)  # a tenth of the width, head weight 10
     candidates = refine(proposals, scores, deltas, np.arange(4.0), np.eye(4), plan, MANIFEST)
