@@ -23,7 +23,7 @@ from checkpoint import CheckpointError, configuration_of, read_checkpoint, refus
 from dataset import DataError, MetaphaseSet
 from detect import torch_stages
 from evaluate import choose_threshold, match_all, measure, progress, run_images, select_all, spread_indices, with_variant
-from export import SHIPPED_VARIANT, default_manifest, load_network, load_scout
+from export import DEFAULT_VARIANT, default_manifest, load_network, load_scout
 from metrics import paired_test
 from train import parse_settings
 
@@ -132,7 +132,7 @@ def measure_run(name: str, options, train: MetaphaseSet, val: MetaphaseSet) -> d
     rows = {}
     for method in sorted(methods_of(name)):
         kind, _, variant = method.partition(":")
-        form = with_variant(manifest, variant or SHIPPED_VARIANT)
+        form = with_variant(manifest, variant or DEFAULT_VARIANT)
         threshold, _ = choose_threshold(match_all(tuning, select_all(tuning, form, kind)))
         rows[method] = measure(validation, select_all(validation, form, kind), threshold)
     path.write_text(json.dumps({"budget": budget, "rows": rows}) + "\n")

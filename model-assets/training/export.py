@@ -48,7 +48,8 @@ from scout import Scout
 OPSET = 16
 GRAPH_FILES = {"scout": "scout.onnx", "dense": "dense.onnx", "heads": "heads.onnx", "closeUp": "close-up.onnx", "relation": "relation.onnx"}
 POOLED = 7
-SHIPPED_VARIANT = "intendedCubic"
+# Of Embedding-Guided NMS, until evaluate.py has chosen: the best without a relation network.
+DEFAULT_VARIANT = "intendedCubic"
 INTENDED_USE = (
     "For Research Use Only. Not for use in diagnostic procedures. Marks and counts chromosomes in light-microscope "
     "images of single Giemsa-banded metaphase cells; every box is to be checked by a reader."
@@ -152,9 +153,9 @@ def load_close_up(path: Path) -> torch.nn.Module:
 
 
 def load_relation(path: Path) -> torch.nn.Module:
-    checkpoint = read_checkpoint(path)
-    state = best_state(checkpoint)
-    relation = Relation(state["from_heads.weight"].shape[1])
+    state = best_state(read_checkpoint(path))
+    first = state.get("from_heads.weight")
+    relation = Relation() if first is None else Relation(first.shape[1])
     load_weights(relation, state, path)
     return relation.eval()
 
@@ -406,7 +407,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float, looks: 
             "default": "eg",
             "hard": {"iou": 0.5},
             "soft": {"sigma": 0.5},
-            "eg": {"sigma": 0.5, "delta": 0.3, "base": 1.5, **VARIANTS[SHIPPED_VARIANT]},
+            "eg": {"sigma": 0.5, "delta": 0.3, "base": 1.5, **VARIANTS[DEFAULT_VARIANT]},
         },
         "thresholds": {"eg": 0.5, "soft": 0.5, "hard": 0.5},
         "types": list(TYPES),

@@ -51,6 +51,7 @@ BOX_WEIGHT, TYPE_WEIGHT, PULL_WEIGHT = 0.03, 0.05, 0.1
 PUSH_DISTANCE = 1.0  # delta of Eq. 5
 # Pairs that suppression may confuse.
 PAIR_IOU = 0.3
+PULLED_IOU, TYPED_IOU = 0.4, 0.5  # with the nearest truth, from which on a box is pulled to it and has its type
 VIEW_SCALE = 0.15  # log; the size policy takes back what it sees of it
 VIEW_STRENGTH = 0.4
 TUNING = 300
@@ -81,13 +82,13 @@ def changed_view(gray: np.ndarray, boxes: np.ndarray, generator: np.random.Gener
         gray = cv2.LUT(gray, tone_table(stretch_limits(gray), generator, VIEW_STRENGTH))
     gray = degrade(gray, generator, VIEW_STRENGTH)
     which = int(generator.integers(8))
-    for _ in range(which & 3):  # np.rot90: what was at the right comes to the top
-        boxes = np.stack((boxes[:, 1], gray.shape[1] - boxes[:, 2], boxes[:, 3], gray.shape[1] - boxes[:, 0]), axis=1)
-        gray = np.rot90(gray)
+    width, height = size
+    for _ in range(which & 3):  # a quarter turn of `dihedral`: what was at the right comes to the top
+        boxes = np.stack((boxes[:, 1], width - boxes[:, 2], boxes[:, 3], width - boxes[:, 0]), axis=1)
+        width, height = height, width
     if which & 4:
-        boxes = np.stack((gray.shape[1] - boxes[:, 2], boxes[:, 1], gray.shape[1] - boxes[:, 0], boxes[:, 3]), axis=1)
-        gray = dihedral(gray, 4)
-    return np.ascontiguousarray(gray), boxes.astype(np.float32)
+        boxes = np.stack((width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]), axis=1)
+    return np.ascontiguousarray(dihedral(gray, which)), boxes.astype(np.float32)
 
 
 def look_at(metaphases: MetaphaseSet, index: int, view: int, manifest: dict, stages):
@@ -162,7 +163,7 @@ def relation_losses(network: Relation, cells: list) -> dict:
     covered = torch.from_numpy(np.concatenate(covered))
     wanted = torch.from_numpy(np.concatenate(found)).float()
     share = 1 / (10 * len(cells))
-    pulled, typed = covered >= 0.4, covered >= 0.5
+    pulled, typed = covered >= PULLED_IOU, covered >= TYPED_IOU
     target = encode_boxes(truths[pulled], given.boxes[pulled], HEAD_WEIGHTS)
     # Two boxes, each on a chromosome, that overlap: one chromosome's, or two's.
     overlapping = near & (torch.cat([cell.pairs for cell in cells])[..., 0] >= PAIR_IOU) & typed.unsqueeze(1) & typed[neighbours]
@@ -193,6 +194,7 @@ def kept_view(path: Path, digest: str, make) -> list:
 
 
 def manifest_of(network) -> dict:
+    """As the shipped model is exported: `export.py --min-logit 0 --nms-iou 0.6`."""
     manifest = default_manifest("relation", "0.0.0", float(network.config.canonical_size), network.config.looks, network.config.fc)
     manifest["proposals"].update(minLogit=0.0, nmsIou=0.6)
     return manifest
@@ -210,7 +212,7 @@ def mean_losses(network: Relation, cells: list) -> dict:
     return {name: value / len(cells) for name, value in sums.items()}
 
 
-def train(data: Path, checkpoint: Path, scout: Path, close_up: Path, run: Path, views: int, epochs: int, workers: int, learning_rate: float = LEARNING_RATE):
+def train(data: Path, checkpoint: Path, scout: Path, close_up: Path, run: Path, views: int, epochs: int, workers: int) -> None:
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
     network = load_network(checkpoint)[0].to(memory_format=torch.channels_last)
@@ -220,14 +222,18 @@ def train(data: Path, checkpoint: Path, scout: Path, close_up: Path, run: Path, 
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
     held = spread_indices(len(metaphases), TUNING)
     learnt = sorted(set(range(len(metaphases))) - set(held))
-    look = lambda indices, view, name: kept_view(run / f"{name}.pkl", digest, lambda: collect(metaphases, indices, view, manifest, stages, workers))
-    tuning = [cell_of(*one) for one in look(held, 0, "tuning")]
-    cells = [cell_of(*one) for view in range(views) for one in look(learnt, view, f"view-{view}")]
+
+    def looked_at(indices: list, view: int, name: str) -> list:
+        seen = kept_view(run / f"{name}.pkl", digest, lambda: collect(metaphases, indices, view, manifest, stages, workers))
+        return [cell_of(*one) for one in seen]
+
+    tuning = looked_at(held, 0, "tuning")
+    cells = [cell for view in range(views) for cell in looked_at(learnt, view, f"view-{view}")]
     relation = Relation(network.config.fc)
-    optimizer = torch.optim.AdamW(relation.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(relation.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     average, start = Average(relation, EMA), 0
     last = run / "last.pt"
-    settings = {"detector": digest, "views": views, "epochs": epochs, "learning_rate": learning_rate, "batch_cells": BATCH_CELLS}
+    settings = {"detector": digest, "views": views, "epochs": epochs, "learning_rate": LEARNING_RATE, "batch_cells": BATCH_CELLS}
     if last.exists():
         state = read_checkpoint(last)
         refuse_other_settings(last, state["config"], settings)
@@ -247,7 +253,7 @@ def train(data: Path, checkpoint: Path, scout: Path, close_up: Path, run: Path, 
         for place in range(steps_an_epoch):
             step = epoch * steps_an_epoch + place
             batch = [cells[int(i)] for i in order[place * BATCH_CELLS : (place + 1) * BATCH_CELLS]]
-            rate = learning_rate * min(1.0, (step + 1) / WARMUP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+            rate = LEARNING_RATE * min(1.0, (step + 1) / WARMUP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             losses = relation_losses(relation, batch)

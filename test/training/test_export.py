@@ -242,4 +242,6 @@ def test_a_checkpoint_of_another_network_is_named_by_the_command(tiny_scout, tmp
     torch.save({"config": {}, "model": tiny_scout.state_dict(), "step": 1}, path)
     assert export.main([str(path), "--out", str(tmp_path / "model")]) == 1
     assert f"{path}: expected weights of this DeepACE" in capsys.readouterr().err
+    assert export.main(["--relation", str(path), "--out", str(tmp_path / "model")]) == 1
+    assert f"{path}: expected weights of this Relation" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()

@@ -1,5 +1,5 @@
 /**
- * Embedding-Guided NMS (section II-D, Algorithm 1). boxes [N,4] xyxy, scores [N], embeddings [N] (1-D, Template Module).
+ * Embedding-Guided NMS (section II-D, Algorithm 1). boxes [N,4] xyxy, scores [N], embeddings [N] (1-D).
  *
  *   s_i ← s_i · exp(−IoU^p · (base + S(d)) / σ),   S(d) = 1 / (1 + exp(k·(d − Δ))),   d = |e_max − e_i|
  *

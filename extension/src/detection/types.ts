@@ -110,7 +110,7 @@ export interface Candidates {
   /** [N,4] xyxy, image px. */
   readonly boxes: Float32Array;
   readonly scores: Float32Array;
-  /** [N] 1-D embedding of the Template Module. */
+  /** [N] 1-D: that of the Template Module, as the relation graph says it anew. */
   readonly embeddings: Float32Array;
   /** [N,numTypes] probabilities; null only where N is 0. */
   readonly types: Float32Array | null;
