@@ -2,12 +2,11 @@
 
     python restore.py ../deepacev2-r18h --data <folder> --out .runs/restored [--images 24]
 
-Writes scout.pt, main.pt and close-up.pt: what `--initial` of train.py and train_close_up.py, train_relation.py and
-export.py take. The relation network is trained anew on what they say, which takes minutes. An
-exported graph has its batch norm folded into the convolution before it; each norm gets back the mean and variance that
-its convolution shows on training images, and the scale and shift with which it changes nothing; then the convolution
-gets back its size. The optimizer's state is
-not in a model: a schedule begins anew.
+Writes scout.pt, main.pt, close-up.pt and relation.pt: what train.py, train_close_up.py, train_relation.py and export.py
+take. An exported graph has its batch norm folded into the convolution before it; each norm gets back the mean and variance
+that its convolution shows on training images, and the scale and shift with which it changes nothing; then the convolution
+gets back its size. The relation network has no such norm: its weights come back as they are. The optimizer's state is not
+in a model: a schedule begins anew.
 """
 from __future__ import annotations
 
@@ -22,12 +21,14 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from checkpoint import CheckpointError, load_weights
 from close_up import CloseUp, beside
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from detect import onnx_stages, read_manifest
 from evaluate import spread_indices
 from network import DeepACE
+from relation import Relation
 from scout import Scout
 from train_close_up import collect, crop_darkness
 
@@ -43,15 +44,32 @@ def module_path(node_name: str) -> str:
     return ".".join(part for part, after in zip(parts, parts[1:] + [""]) if not after.startswith(part + "."))
 
 
-def layer_weights(path: Path) -> dict:
-    """-> module path: (weight, bias) f32 of every convolution and full layer of a graph."""
+def stored_weights(path: Path) -> tuple:
+    """-> (nodes of a graph, name: f32 array of all that it stores)."""
     graph = onnx.load(str(path)).graph
     values = {weight.name: numpy_helper.to_array(weight).astype(np.float32) for weight in graph.initializer}
     for node in graph.node:  # weights are stored as fp16 with a Cast, equal ones once
         if node.op_type in ("Cast", "Identity") and node.input[0] in values:
             values[node.output[0]] = values[node.input[0]]
+    return graph.node, values
+
+
+def relation_weights(path: Path) -> dict:
+    """-> the state of a `Relation`. The exporter keeps the names of all weights but of layers over three axes, of which it
+    stores the transposed matrix."""
+    nodes, values = stored_weights(path)
+    state = {name[len("relation."):]: torch.from_numpy(value.copy()) for name, value in values.items() if name.startswith("relation.")}
+    for node in nodes:
+        if node.op_type == "MatMul" and node.input[1] in values:
+            state[f"{module_path(node.name)[len('relation.'):]}.weight"] = torch.from_numpy(values[node.input[1]].T.copy())
+    return {name: value for name, value in state.items() if not name.endswith(".fp16")}
+
+
+def layer_weights(path: Path) -> dict:
+    """-> module path: (weight, bias) f32 of every convolution and full layer of a graph."""
+    nodes, values = stored_weights(path)
     layers = {}
-    for node in graph.node:
+    for node in nodes:
         if node.op_type in ("Conv", "Gemm"):
             weight, bias = (torch.from_numpy(values[name]) for name in node.input[1:3])
             layers[module_path(node.name)] = (weight, bias)
@@ -154,15 +172,23 @@ def restore(model: Path, data: Path, out: Path, images: int, cache: Path) -> Non
         looks = [crops(boxes, scores, image) for boxes, scores, _, image in cells.values() if len(boxes)]
         restored["close-up"] = (CloseUp(), ("closeUp",), "close_up.", [lambda n, x=x: n(*x) for x in looks])
     out.mkdir(parents=True, exist_ok=True)
+
+    def keep(network: nn.Module, name: str) -> None:
+        state = {key: value.clone() for key, value in network.state_dict().items()}
+        step = manifest["training"].get("steps", 0)
+        torch.save({"config": config.to_dict(), "model": state, "ema": state, "step": step}, out / f"{name}.pt")
+        print(f"{out / name}.pt: {sum(v.numel() for v in network.parameters())} weights")
+
     for name, (network, graphs, prefix, passes) in restored.items():
         for graph in graphs:
             take_weights(network, layer_weights(model / manifest["files"][graph]["path"]), prefix)
         calibrate_norms(network, passes)
         natural_scale(network)
-        state = {key: value.clone() for key, value in network.state_dict().items()}
-        step = manifest["training"].get("steps", 0)
-        torch.save({"config": config.to_dict(), "model": state, "ema": state, "step": step}, out / f"{name}.pt")
-        print(f"{out / name}.pt: {sum(v.numel() for v in network.parameters())} weights")
+        keep(network, name)
+    if "relation" in manifest["files"]:
+        relation, path = Relation(config.fc), model / manifest["files"]["relation"]["path"]
+        load_weights(relation, relation_weights(path), path)
+        keep(relation, "relation")
 
 
 def main(arguments=None) -> int:
@@ -175,7 +201,7 @@ def main(arguments=None) -> int:
     options = parser.parse_args(arguments)
     try:
         restore(options.model, options.data, options.out, options.images, options.cache)
-    except (DataError, RestoreError, OSError) as error:
+    except (DataError, RestoreError, CheckpointError, OSError) as error:
         print(f"restore: {error}", file=sys.stderr)
         return 1
     return 0

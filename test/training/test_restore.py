@@ -8,7 +8,8 @@ import torch
 from export import export_model
 from golden import draw_picture
 from network import DeepACE
-from restore import RestoreError, calibrate_norms, layer_weights, module_path, natural_scale, take_weights
+from relation import Relation
+from restore import RestoreError, calibrate_norms, layer_weights, module_path, natural_scale, relation_weights, take_weights
 
 
 @pytest.mark.parametrize(
@@ -85,3 +86,10 @@ def test_small_convolutions_get_back_their_size_and_the_outputs_stay(restored):
 def test_another_networks_graph_is_refused(restored, tiny_scout):
     with pytest.raises(RestoreError, match="expected a layer of Scout of this shape"):
         take_weights(tiny_scout, layer_weights(restored[0] / "heads.onnx"))
+
+
+def test_the_relation_networks_weights_come_back(restored, tiny_relation):
+    network = Relation(hidden=32)
+    network.load_state_dict(relation_weights(restored[0] / "relation.onnx"))
+    for name, value in tiny_relation.state_dict().items():
+        torch.testing.assert_close(network.state_dict()[name], value, rtol=1e-3, atol=1e-4, msg=name)
