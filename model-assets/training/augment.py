@@ -121,18 +121,15 @@ def keep_visible(boxes: np.ndarray, types: np.ndarray, side: int):
     return clipped[keep], types[keep], clipped[ignore]
 
 
-def paste_chromosomes(canvas, boxes, types, metaphases: MetaphaseSet, donors, size: float, generator):
-    """Lays isolated chromosomes of another cell in, anywhere: crossings with a known truth. In place; -> all boxes, types.
-
-    `donors`: the images that may give; `size`: of the canvas's own chromosomes, as `Metaphase.size`."""
-    height, width = canvas.shape
-    donor_index = int(donors[int(generator.integers(len(donors)))])
+def paste_chromosomes(canvas, boxes, types, metaphases: MetaphaseSet, config, generator):
+    """Multiplies isolated chromosomes of another cell in, anywhere: crossings with a known truth."""
+    donor_index = int(generator.integers(len(metaphases)))
     donor = metaphases.items[donor_index]
     isolated = isolated_boxes(donor.boxes, margin=DONOR_MARGIN)
     if len(isolated) == 0:
         return boxes, types
     image = metaphases.image(donor_index)
-    scale = size / max(donor.size, 8.0) * math.exp(generator.uniform(-0.2, 0.2))
+    scale = config.canonical_size / max(donor.size, 8.0) * math.exp(generator.uniform(-0.2, 0.2))
     new_boxes, new_types = [], []
     target = float(np.percentile(canvas[::8, ::8], 80))
     for index in generator.permutation(isolated)[: int(generator.integers(1, 9))]:
@@ -143,7 +140,7 @@ def paste_chromosomes(canvas, boxes, types, metaphases: MetaphaseSet, donors, si
         w, h = max(int(round((x1 - x0) * scale)), 6), max(int(round((y1 - y0) * scale)), 6)
         patch = dihedral(cv2.resize(patch, (w, h), interpolation=cv2.INTER_AREA), int(generator.integers(8)))
         h, w = patch.shape
-        if h >= height or w >= width:
+        if h >= config.canvas or w >= config.canvas:
             continue
         ground = float(np.percentile(np.concatenate((patch[0], patch[-1], patch[:, 0], patch[:, -1])), 60))
         factor = np.minimum(patch.astype(np.float32) / max(ground, 1.0), 1.0)
@@ -153,15 +150,12 @@ def paste_chromosomes(canvas, boxes, types, metaphases: MetaphaseSet, donors, si
             cx = generator.triangular(other[0], (other[0] + other[2]) / 2, other[2])
             cy = generator.triangular(other[1], (other[1] + other[3]) / 2, other[3])
         else:
-            cx, cy = generator.uniform(w / 2, width - w / 2), generator.uniform(h / 2, height - h / 2)
-        x = int(np.clip(cx - w / 2, 0, width - w))
-        y = int(np.clip(cy - h / 2, 0, height - h))
+            cx, cy = generator.uniform(w / 2, config.canvas - w / 2), generator.uniform(h / 2, config.canvas - h / 2)
+        x = int(np.clip(cx - w / 2, 0, config.canvas - w))
+        y = int(np.clip(cy - h / 2, 0, config.canvas - h))
         region = canvas[y:y + h, x:x + w]
         floor = min(40.0, target / 3)
-        # Light that passes two chromosomes is weakened twice, but cameras and sharpening leave many crossings hardly darker.
-        through, nearer = region * factor, np.minimum(region, target * factor)
-        crossed = nearer + generator.random() * (np.minimum(through, nearer) - nearer)
-        region[:] = np.maximum(crossed, np.minimum(region, floor)).astype(np.uint8)
+        region[:] = np.maximum(region.astype(np.float32) * factor, np.minimum(region, floor)).astype(np.uint8)
         new_boxes.append((x, y, x + w, y + h))
         new_types.append(donor.types[index])
     if not new_boxes:
@@ -256,7 +250,7 @@ def training_sample(metaphases: MetaphaseSet, index: int, config, generator: np.
     canvas, boxes = place_metaphase(image, item, config, generator, limits, strength)
     boxes, types, ignored = keep_visible(boxes[keep], types[keep], config.canvas)
     if generator.random() < 0.5 * strength:
-        boxes, types = paste_chromosomes(canvas, boxes, types, metaphases, range(len(metaphases)), config.canonical_size, generator)
+        boxes, types = paste_chromosomes(canvas, boxes, types, metaphases, config, generator)
     canvas = cv2.LUT(canvas, tone_table(limits, generator, strength))
     if generator.random() < 0.2 * strength:
         draw_nuclei(canvas, boxes, generator)

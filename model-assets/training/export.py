@@ -1,7 +1,7 @@
 """Checkpoints -> a model directory: scout.onnx, dense.onnx, heads.onnx, close-up.onnx, relation.onnx, golden/, manifest.json.
 
-    python export.py .runs/main/last.pt --scout .runs/scout/last.pt --close-up .runs/relation/close-up.pt \\
-        --relation .runs/relation/relation.pt --out ../deepacev2-r18h [--evaluation evaluation.json]
+    python export.py .runs/main/last.pt --scout .runs/scout/last.pt --close-up .runs/close-up/last.pt \\
+        --relation .runs/relation/last.pt --out ../deepacev2-r18h [--evaluation evaluation.json]
 
 Without --close-up: the detector alone, on whose boxes the close-up is trained; without --relation: what is measured
 without it. The viewer takes neither. With --detector <exported model> in place of the checkpoint and --scout: a new
@@ -517,8 +517,8 @@ def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path, nargs="?", help="last.pt of train.py; left out: random weights, for development")
     parser.add_argument("--scout", type=Path, help="last.pt of the scout's training; left out: random weights, for development")
-    parser.add_argument("--close-up", type=Path, help="close-up.pt of train_relation.py, or last.pt of train_close_up.py; left out: none, or random weights for development")
-    parser.add_argument("--relation", type=Path, help="relation.pt of train_relation.py; left out: none, or random weights for development")
+    parser.add_argument("--close-up", type=Path, help="last.pt of train_close_up.py; left out: none, or random weights for development")
+    parser.add_argument("--relation", type=Path, help="last.pt of train_relation.py; left out: none, or random weights for development")
     parser.add_argument("--detector", type=Path, help="exported model whose graphs stay as they are, but for a --close-up or --relation")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--version", default="0.1.0")

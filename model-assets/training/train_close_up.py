@@ -138,12 +138,7 @@ def close_up_losses(network, batch) -> dict:
     image = crops.unsqueeze(1).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
         levels, found, type_logits, _ = network(image, shape)
-    return close_up_losses_of(levels.float(), found.float(), type_logits.float(), iou, deltas, types)
-
-
-def close_up_losses_of(levels, found, type_logits, iou, deltas, types) -> dict:
-    """What R boxes were said to be - level logits, deltas, type logits - against the IoU with the nearest truth [R], the
-    deltas to it [R, 4] and its type [R]."""
+    levels, found, type_logits = levels.float(), found.float(), type_logits.float()
     wanted = (iou[:, None] >= torch.tensor(LEVELS)).float()
     level = F.binary_cross_entropy_with_logits(levels, wanted, reduction="none").mean(dim=0)
     losses = {f"iou{t}": value * weight / len(LEVELS) for t, value, weight in zip(LEVELS, level, LEVEL_WEIGHTS)}

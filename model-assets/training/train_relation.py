@@ -1,23 +1,24 @@
-"""Trains the relation network, and the close-up on through it, on what the detector says of the training part; resumes.
+"""Trains the relation network on what detector and close-up say of the training part; resumes.
 
     python train_relation.py --data <folder> --checkpoint .runs/main/last.pt --scout .runs/scout/last.pt \\
-        --close-up .runs/close-up/last.pt --run .runs/relation [--initial <relation.pt>] [--views 6] [--epochs 16]
+        --close-up .runs/close-up/last.pt --run .runs/relation [--views 3] [--epochs 16] [--initial <another run's last.pt>]
 
-First the detector runs over all training images, `--views` times (views.py; kept in view-<n>.pkl of the run). A step then
-takes sixteen cells, looks closely at their doubtful boxes as inference does, and asks of each candidate whether it is the
-box of a chromosome that no surer one has found - the rule by which evaluate.py counts -, where that chromosome lies, of
-which type it is, and that the embeddings of two overlapping boxes be near where they are one chromosome's and apart where
-they are two's. What the relation network would have liked to see goes back into the close-up, which keeps its own task
-beside. The images that choose thresholds (evaluate.py --tuning) are left out; their loss is printed after each epoch.
-Written while it trains, after each epoch: close-up.pt and relation.pt (what export.py takes), last.pt (to resume), log.jsonl.
+First the detector runs over all training images, `--views` times: once as they are, then turned or mirrored, a little
+larger or smaller, in other tones (kept in view-<n>.pkl of the run, for these weights). A step then takes sixteen cells
+and asks of each candidate whether it is the box of a chromosome that no surer one has found - the rule by which evaluate.py
+counts -, where that chromosome lies, of which type it is, and that the embeddings of two overlapping boxes be near where
+they are one chromosome's and apart where they are two's. The images that choose thresholds (evaluate.py --tuning) are left
+out; their loss is printed after each epoch. Written while it trains: last.pt (each epoch), log.jsonl.
 """
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import dataclasses
+import hashlib
 import json
 import math
+import multiprocessing
+import pickle
 import sys
 import time
 from pathlib import Path
@@ -28,165 +29,136 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from augment import degrade, tone_table
-from box_coder import HEAD_WEIGHTS, decode_boxes, encode_boxes
+from augment import degrade, dihedral, stretch_limits, tone_table
+from box_coder import HEAD_WEIGHTS, encode_boxes
 from checkpoint import CheckpointError, best_state, check_finite, load_weights, read_checkpoint, refuse_other_settings
-from close_up import DELTA_SHARE, CloseUp, beside, fused_score
-from close_up import FC as CLOSE_UP_WIDTH
 from dataset import DataError, MetaphaseSet
-from detect import torch_stages
+from detect import detect_chromosomes, torch_stages
 from evaluate import spread_indices
 from export import default_manifest, load_close_up, load_network, load_relation, load_scout
 from metrics import match_boxes
 from nms import iou_matrix
-from proposals import clip_boxes
 from relation import Relation, RelationInput, pair_values
 from train import Average, save
-from train_close_up import close_up_losses_of, crop_darkness
-from views import Seen, collect, digest_of, kept_view
 
 BATCH_CELLS = 16
-LEARNING_RATE, CLOSE_UP_RATE, WARMUP, EMA, WEIGHT_DECAY = 1e-3, 8e-4, 100, 0.998, 0.05
+LEARNING_RATE, WARMUP, EMA, WEIGHT_DECAY = 1e-3, 100, 0.998, 0.05
 CLIP = 1.0
 # Of a crowded candidate that many neighbours train, those that share most of its area; inference hears all.
 NEIGHBOURS = 16
 SMOOTH = 1.0 / 9.0  # of the box loss, as the heads have it
 BOX_WEIGHT, TYPE_WEIGHT, PULL_WEIGHT = 0.03, 0.05, 0.1
-OWN_TASK_WEIGHT = 0.5  # of the close-up's own losses
 PUSH_DISTANCE = 1.0  # delta of Eq. 5
 # Pairs that suppression may confuse.
 PAIR_IOU = 0.3
 PULLED_IOU, TYPED_IOU = 0.4, 0.5  # with the nearest truth, from which on a box is pulled to it and has its type
-SHAKEN = 0.02  # of a box's sides, by which half of the cells are shaken
-TONE_STRENGTH = 0.4  # of the changes that a step makes to a cell's picture
+VIEW_SCALE = 0.15  # log; the size policy takes back what it sees of it
+VIEW_STRENGTH = 0.4
 TUNING = 300
 SEED = 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Fed:
-    """What one step feeds of one cell: crops u8 [R, 1, SIDE, SIDE] of the boxes [N, 4] in `rows`, the rest as in `Seen`."""
+class Cell:
+    """`given`: see RelationInput; pairs [N, K, values], near [N, K], neighbours [N, K]; truths [G, 4] network px, types [G]."""
 
-    seen: Seen
-    boxes: np.ndarray
-    crops: np.ndarray
-
-
-def fed(seen: Seen, generator: np.random.Generator | None) -> Fed:
-    """`generator`: other tones, and boxes a little beside; None: the cell as it is."""
-    image, boxes = seen.image, seen.boxes
-    if generator is not None:
-        cv2.setRNGSeed(int(generator.integers(2 ** 31)))
-        if generator.random() < 0.7:
-            image = cv2.LUT(image, tone_table((0, 255), generator, TONE_STRENGTH))
-        image = degrade(image, generator, TONE_STRENGTH)
-        if generator.random() < 0.5:
-            sides = np.tile(boxes[:, 2:] - boxes[:, :2], 2)
-            boxes = boxes + (generator.normal(0, SHAKEN, boxes.shape) * sides).astype(np.float32)
-    return Fed(seen, boxes, crop_darkness(image, boxes[seen.rows])[:, None])
+    given: RelationInput
+    pairs: torch.Tensor
+    near: torch.Tensor
+    neighbours: torch.Tensor
+    truths: np.ndarray
+    types: np.ndarray
 
 
-class Networks(nn.Module):
-    """Close-up and relation network, which are trained as one."""
-
-    def __init__(self, close_up: CloseUp, relation: Relation):
-        super().__init__()
-        self.close_up, self.relation = close_up, relation
-
-    def train(self, mode: bool = True):
-        """The close-up's batch norms keep the statistics of its own training."""
-        super().train(mode)
-        for module in self.close_up.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
-        return self
-
-    def look_closely(self, cells: list):
-        """-> (RelationInput of all cells' candidates together, the close-up's own losses)."""
-        crops = torch.from_numpy(np.concatenate([cell.crops for cell in cells])).contiguous(memory_format=torch.channels_last)
-        sizes = [len(cell.boxes) for cell in cells]
-        starts = np.cumsum([0] + sizes)
-        rows = torch.from_numpy(np.concatenate([cell.seen.rows + start for cell, start in zip(cells, starts)]))
-        boxes, scores, embeddings, types, hidden = (
-            torch.from_numpy(np.concatenate(values).astype(np.float32))
-            for values in zip(*((c.boxes, c.seen.scores, c.seen.embeddings, c.seen.types, c.seen.hidden) for c in cells))
-        )
-        close_hidden = torch.zeros(len(boxes), CLOSE_UP_WIDTH)
-        own: dict = {}
-        if len(rows):
-            with torch.autocast("cpu", torch.bfloat16):
-                levels, deltas, type_logits, close = self.close_up(crops, beside(boxes[rows], scores[rows]))
-            levels, deltas, type_logits = levels.float(), deltas.float(), type_logits.float()
-            close_hidden = close_hidden.index_copy(0, rows, close.float())
-            nearest = [nearest_truth(cell.boxes[cell.seen.rows], cell.seen) for cell in cells]
-            iou, truths, kinds = (torch.from_numpy(np.concatenate(values)) for values in zip(*nearest))
-            own = close_up_losses_of(levels, deltas, type_logits, iou, encode_boxes(truths, boxes[rows], HEAD_WEIGHTS), kinds)
-        given_scores, given_boxes, given_types = scores.clone(), boxes.clone(), types.clone()
-        looked = torch.zeros(len(boxes))
-        if len(rows):
-            with torch.no_grad():
-                looked[rows] = 1
-                given_scores[rows] = fused_score(scores[rows], levels)
-                given_boxes[rows] = decode_boxes(deltas * DELTA_SHARE, boxes[rows], HEAD_WEIGHTS)
-                given_types[rows] = (types[rows] + type_logits.softmax(dim=1)) / 2
-        for cell, start, size in zip(cells, starts, sizes):
-            mine = given_boxes[start : start + size]
-            mine.copy_(torch.from_numpy(clip_boxes(mine.numpy(), *cell.seen.size)))
-        return RelationInput(given_boxes, given_scores, scores, embeddings, given_types, hidden, close_hidden, looked), own
+def changed_view(gray: np.ndarray, boxes: np.ndarray, generator: np.random.Generator):
+    """One cell as another camera and another slide might show it: u8 [H, W] and boxes [G, 4], both changed."""
+    cv2.setRNGSeed(int(generator.integers(2 ** 31)))
+    height, width = gray.shape
+    scale = math.exp(generator.uniform(-VIEW_SCALE, VIEW_SCALE))
+    size = max(int(round(width * scale)), 16), max(int(round(height * scale)), 16)
+    boxes = boxes * np.tile(np.float32([size[0] / width, size[1] / height]), 2)
+    gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    if generator.random() < 0.8:
+        gray = cv2.LUT(gray, tone_table(stretch_limits(gray), generator, VIEW_STRENGTH))
+    gray = degrade(gray, generator, VIEW_STRENGTH)
+    which = int(generator.integers(8))
+    width, height = size
+    for _ in range(which & 3):  # a quarter turn of `dihedral`: what was at the right comes to the top
+        boxes = np.stack((boxes[:, 1], width - boxes[:, 2], boxes[:, 3], width - boxes[:, 0]), axis=1)
+        width, height = height, width
+    if which & 4:
+        boxes = np.stack((width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]), axis=1)
+    return np.ascontiguousarray(dihedral(gray, which)), boxes.astype(np.float32)
 
 
-def nearest_truth(boxes: np.ndarray, seen: Seen):
-    """Of each box [R, 4]: the IoU with the truth that it covers best [R], that truth [R, 4] and its type [R]."""
-    iou = iou_matrix(boxes, seen.truths)
-    nearest = iou.argmax(axis=1) if len(boxes) else np.zeros(0, np.int64)
-    return iou.max(axis=1, initial=0).astype(np.float32), seen.truths[nearest], seen.kinds[nearest]
+def look_at(metaphases: MetaphaseSet, index: int, view: int, manifest: dict, stages):
+    """-> (given, truths in network px, types), or nothing where no candidate is found."""
+    gray, boxes = np.ascontiguousarray(metaphases.image(index)), metaphases.items[index].boxes
+    if view:
+        gray, boxes = changed_view(gray, boxes, np.random.default_rng((SEED, view, index)))
+    trace: dict = {}
+    plan = detect_chromosomes(gray, manifest, stages, trace).plan
+    given = trace["related"]["given"]
+    if not len(given["boxes"]) or not len(boxes):
+        return None
+    truths = (boxes - np.float32(plan.region[:2] * 2)) * np.float32([plan.scale_x, plan.scale_y] * 2)
+    small = {name: value if name == "boxes" else value.astype(np.float16) for name, value in given.items()}
+    return small, truths, metaphases.items[index].types
 
 
-def neighbours_of(boxes, scores, types):
-    """Of one cell: pairs [N, K, values], near [N, K] and neighbours [N, K]: the K that share most, itself among them."""
-    pairs, near = pair_values(boxes, scores, types)
+_work: dict = {}  # what the forked processes inherit
+
+
+def _look_at_some(indices):
+    torch.set_num_threads(1)
+    return [look_at(_work["metaphases"], index, _work["view"], _work["manifest"], _work["stages"]) for index in indices]
+
+
+def collect(metaphases: MetaphaseSet, indices: list, view: int, manifest: dict, stages, workers: int) -> list:
+    """What detector and close-up say of one view of these images."""
+    _work.update(metaphases=metaphases, view=view, manifest=manifest, stages=stages)
+    seen, parts = [], [indices[k : k + 100] for k in range(0, len(indices), 100)]
+    with multiprocessing.get_context("fork").Pool(workers) as pool:
+        for part in pool.imap(_look_at_some, parts):
+            seen += [one for one in part if one]
+            print(f"view {view}: {len(seen)} cells of {len(indices)}", flush=True)
+    return seen
+
+
+def cell_of(given: dict, truths: np.ndarray, types: np.ndarray) -> Cell:
+    values = [torch.from_numpy(np.asarray(value, np.float16 if name in ("hidden", "closeHidden") else np.float32)) for name, value in given.items()]
+    given = RelationInput(*values)
+    pairs, near = pair_values(given.boxes, given.scores, given.types)
     # The pair's values 2 and 3 are the shares of the two areas.
     order = (pairs[..., 2:4].amax(dim=2) + near.float()).argsort(dim=1, descending=True)[:, :NEIGHBOURS]
     if order.shape[1] < NEIGHBOURS:
         order = F.pad(order, (0, NEIGHBOURS - order.shape[1]))
     near = near.gather(1, order)
     near[:, len(near) :] = False
-    return pairs.gather(1, order.unsqueeze(2).expand(-1, -1, pairs.shape[2])), near, order
+    pairs = pairs.gather(1, order.unsqueeze(2).expand(-1, -1, pairs.shape[2]))
+    return Cell(given, pairs, near, order, truths, types)
 
 
-def judged_boxes(given: np.ndarray, made: np.ndarray, truths: np.ndarray) -> np.ndarray:
-    """[N, 4] by which a candidate is judged: what was made of it where that covers its truth better, else what was given.
-    Judged by what it makes alone, the network could move a box away and be right that it is none; by what it is given
-    alone, a box that it mends would have to be called none."""
-    iou = iou_matrix(given, truths)
-    rows, nearest = np.arange(len(given)), iou.argmax(axis=1)
-    better = iou_matrix(made, truths)[rows, nearest] > iou[rows, nearest]
-    return np.where(better[:, None], made, given)
-
-
-def relation_losses(networks: Networks, cells: list) -> dict:
+def relation_losses(network: Relation, cells: list) -> dict:
     """Sums over the boxes of a cell, averaged over the cells: a heap of errors in one cell weighs as much as it costs."""
-    given, own = networks.look_closely(cells)
-    sizes = [len(cell.boxes) for cell in cells]
+    sizes = [len(cell.pairs) for cell in cells]
     starts = np.cumsum([0] + sizes)
-    parts = [slice(start, start + size) for start, size in zip(starts, sizes)]
+    given = RelationInput(*(torch.cat([getattr(cell.given, field.name) for cell in cells]).float() for field in dataclasses.fields(RelationInput)))
+    neighbours = torch.cat([cell.neighbours + int(start) for cell, start in zip(cells, starts)])
+    near = torch.cat([cell.near for cell in cells])
+    scores, deltas, embeddings, types = network(given, torch.cat([cell.pairs for cell in cells]), near, neighbours)
     with torch.no_grad():
-        pairs, near, neighbours = zip(*(neighbours_of(given.boxes[of], given.scores[of], given.types[of]) for of in parts))
-    neighbours = torch.cat([rows + int(start) for rows, start in zip(neighbours, starts)])
-    pairs, near = torch.cat(pairs), torch.cat(near)
-    scores, deltas, embeddings, types = networks.relation(given, pairs, near, neighbours)
-    with torch.no_grad():
+        # By the boxes as they were given: judged by those that it makes, it could move a box away and be right that it is none.
         boxes, surest = given.boxes.numpy(), scores.numpy()
-        made = decode_boxes(deltas, given.boxes, HEAD_WEIGHTS).numpy()
         found, best, covered = [], [], []
-        for cell, mine in zip(cells, parts):
-            judged = judged_boxes(boxes[mine], made[mine], cell.seen.truths)
-            found.append(match_boxes(judged, surest[mine], cell.seen.truths).true_positive)
-            iou = iou_matrix(boxes[mine], cell.seen.truths)
+        for cell, start, size in zip(cells, starts, sizes):
+            mine = slice(start, start + size)
+            found.append(match_boxes(boxes[mine], surest[mine], cell.truths).true_positive)
+            iou = iou_matrix(boxes[mine], cell.truths)
             covered.append(iou.max(axis=1))
             best.append(iou.argmax(axis=1))
-    truths = torch.from_numpy(np.concatenate([cell.seen.truths[of] for cell, of in zip(cells, best)]))
-    kinds = torch.from_numpy(np.concatenate([cell.seen.kinds[of] for cell, of in zip(cells, best)]))
+    truths = torch.from_numpy(np.concatenate([cell.truths[of] for cell, of in zip(cells, best)]))
+    kinds = torch.from_numpy(np.concatenate([cell.types[of] for cell, of in zip(cells, best)]))
     owner = torch.from_numpy(np.concatenate([of + 1000 * number for number, of in enumerate(best)]))
     covered = torch.from_numpy(np.concatenate(covered))
     wanted = torch.from_numpy(np.concatenate(found)).float()
@@ -194,7 +166,7 @@ def relation_losses(networks: Networks, cells: list) -> dict:
     pulled, typed = covered >= PULLED_IOU, covered >= TYPED_IOU
     target = encode_boxes(truths[pulled], given.boxes[pulled], HEAD_WEIGHTS)
     # Two boxes, each on a chromosome, that overlap: one chromosome's, or two's.
-    overlapping = near & (pairs[..., 0] >= PAIR_IOU) & typed.unsqueeze(1) & typed[neighbours]
+    overlapping = near & (torch.cat([cell.pairs for cell in cells])[..., 0] >= PAIR_IOU) & typed.unsqueeze(1) & typed[neighbours]
     distance = (embeddings.unsqueeze(1) - embeddings[neighbours]).abs()[overlapping]
     one = (owner.unsqueeze(1) == owner[neighbours])[overlapping]
     apart = torch.where(one, distance, (PUSH_DISTANCE - distance).clamp(min=0))
@@ -203,8 +175,22 @@ def relation_losses(networks: Networks, cells: list) -> dict:
         "box": BOX_WEIGHT * share * F.smooth_l1_loss(deltas[pulled], target, beta=SMOOTH, reduction="sum"),
         "type": TYPE_WEIGHT * share * F.cross_entropy(types[typed], kinds[typed], reduction="sum"),
         "embedding": PULL_WEIGHT * share * (apart ** 2).sum(),
-        **({"close_up": OWN_TASK_WEIGHT * sum(own.values())} if own else {}),
     }
+
+
+def digest_of(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(Path(path).read_bytes()).digest() for path in paths)).hexdigest()
+
+
+def kept_view(path: Path, digest: str, make) -> list:
+    """What `make` returns, from `path` where it was made with the same weights."""
+    if path.exists():
+        kept = pickle.loads(path.read_bytes())
+        if kept["digest"] == digest:
+            return kept["cells"]
+    kept = {"digest": digest, "cells": make()}
+    path.write_bytes(pickle.dumps(kept))
+    return kept["cells"]
 
 
 def manifest_of(network) -> dict:
@@ -214,105 +200,90 @@ def manifest_of(network) -> dict:
     return manifest
 
 
-def mean_losses(networks: Networks, cells: list) -> dict:
-    networks.eval()
+def mean_losses(network: Relation, cells: list) -> dict:
+    network.eval()
     sums: dict = {}
     with torch.no_grad():
         for start in range(0, len(cells), BATCH_CELLS):
-            part = [fed(cell, None) for cell in cells[start : start + BATCH_CELLS]]
-            for name, value in relation_losses(networks, part).items():
+            part = cells[start : start + BATCH_CELLS]
+            for name, value in relation_losses(network, part).items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(part)
-    networks.train()
+    network.train()
     return {name: value / len(cells) for name, value in sums.items()}
 
 
-def make_batch(step: int, steps_an_epoch: int, cells: list) -> list:
-    epoch, place = divmod(step, steps_an_epoch)
-    order = np.random.default_rng((SEED, epoch)).permutation(len(cells))[place * BATCH_CELLS : (place + 1) * BATCH_CELLS]
-    return [fed(cells[int(i)], np.random.default_rng((SEED, step, number))) for number, i in enumerate(order)]
-
-
-def rate_at(step: int, steps: int) -> float:
-    """Of the highest learning rate: a short warm-up, then half a cosine."""
-    return min(1.0, (step + 1) / WARMUP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
-
-
 def train(
-    data: Path, checkpoint: Path, scout: Path, close_up: Path, run: Path, views: int, epochs: int, workers: int, initial: Path | None = None
+    data: Path,
+    checkpoint: Path,
+    scout: Path,
+    close_up: Path,
+    run: Path,
+    views: int,
+    epochs: int,
+    workers: int,
+    initial: Path | None = None,
 ) -> None:
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
     network = load_network(checkpoint)[0].to(memory_format=torch.channels_last)
-    digest = digest_of(checkpoint, scout)
-    stages = torch_stages(network, load_scout(scout), "cpu", None, bf16=True)
+    digest = digest_of(checkpoint, scout, close_up)
+    stages = torch_stages(network, load_scout(scout), "cpu", load_close_up(close_up), bf16=True)
     manifest = manifest_of(network)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
     held = spread_indices(len(metaphases), TUNING)
     learnt = sorted(set(range(len(metaphases))) - set(held))
 
     def looked_at(indices: list, view: int, name: str) -> list:
-        return kept_view(run / f"{name}.pkl", digest, lambda: collect(metaphases, indices, view, manifest, stages, workers))
+        seen = kept_view(run / f"{name}.pkl", digest, lambda: collect(metaphases, indices, view, manifest, stages, workers))
+        return [cell_of(*one) for one in seen]
 
     tuning = looked_at(held, 0, "tuning")
     cells = [cell for view in range(views) for cell in looked_at(learnt, view, f"view-{view}")]
-
-    def new_networks() -> Networks:
-        relation = load_relation(initial) if initial else Relation(network.config.fc)
-        return Networks(load_close_up(close_up).to(memory_format=torch.channels_last), relation)
-
-    networks, averaged = new_networks().train(), new_networks()
-    rates = {networks.close_up: CLOSE_UP_RATE, networks.relation: LEARNING_RATE}
-    groups = [{"params": list(part.parameters()), "highest": rate} for part, rate in rates.items()]
-    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    average, start = Average(networks, EMA), 0
+    relation = load_relation(initial).train() if initial else Relation(network.config.fc)
+    optimizer = torch.optim.AdamW(relation.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    average, start = Average(relation, EMA), 0
     last = run / "last.pt"
     settings = {"detector": digest, "views": views, "epochs": epochs, "learning_rate": LEARNING_RATE, "batch_cells": BATCH_CELLS}
     if last.exists():
         state = read_checkpoint(last)
         refuse_other_settings(last, state["config"], settings)
-        load_weights(networks, state["model"], last)
+        load_weights(relation, state["model"], last)
         optimizer.load_state_dict(state["optimizer"])
         average.state, start = state["ema"], state["step"]
     # An epoch is as many cells as there are images, so that more views do not make it longer.
     steps_an_epoch = len(cells) // views // BATCH_CELLS
     steps = epochs * steps_an_epoch
     began = time.monotonic()
-    loader = concurrent.futures.ThreadPoolExecutor(1)
-    ahead = loader.submit(make_batch, start, steps_an_epoch, cells)
-    sums: dict = {}
-    for step in range(start, steps):
-        if step % steps_an_epoch == 0:  # so that a resumed run drops out what an uninterrupted one would have
-            torch.manual_seed(SEED * 1_000_003 + step)
-        batch = ahead.result()
-        if step + 1 < steps:
-            ahead = loader.submit(make_batch, step + 1, steps_an_epoch, cells)
-        for group in optimizer.param_groups:
-            group["lr"] = group["highest"] * rate_at(step, steps)
-        losses = relation_losses(networks, batch)
-        total = sum(losses.values())
-        check_finite("loss", total, step, losses, last)
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        for part in rates:
-            check_finite("gradient", nn.utils.clip_grad_norm_(part.parameters(), CLIP), step, losses, last)
-        optimizer.step()
-        average.update(networks, step)
-        for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value) / steps_an_epoch
-        done = step + 1
-        if done % steps_an_epoch:
-            continue
+    for epoch in range(start // steps_an_epoch, epochs):
+        generator = np.random.default_rng((SEED, epoch))
+        order = generator.permutation(len(cells))
+        torch.manual_seed(SEED * 1_000_003 + epoch)
+        relation.train()
+        sums: dict = {}
+        for place in range(steps_an_epoch):
+            step = epoch * steps_an_epoch + place
+            batch = [cells[int(i)] for i in order[place * BATCH_CELLS : (place + 1) * BATCH_CELLS]]
+            rate = LEARNING_RATE * min(1.0, (step + 1) / WARMUP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            losses = relation_losses(relation, batch)
+            total = sum(losses.values())
+            check_finite("loss", total, step, losses, last)
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            check_finite("gradient", nn.utils.clip_grad_norm_(relation.parameters(), CLIP), step, losses, last)
+            optimizer.step()
+            average.update(relation, step)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value) / steps_an_epoch
+        averaged = Relation(network.config.fc)
         averaged.load_state_dict(average.state)
-        row = {"epoch": done // steps_an_epoch, "seconds": round(time.monotonic() - began), **{k: round(v, 4) for k, v in sums.items()}}
+        row = {"epoch": epoch + 1, "seconds": round(time.monotonic() - began), **{k: round(v, 4) for k, v in sums.items()}}
         row.update({f"tuning_{k}": round(v, 4) for k, v in mean_losses(averaged, tuning).items()})
-        sums = {}
         with open(run / "log.jsonl", "a") as file:
             file.write(json.dumps(row) + "\n")
         print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
-        for name, part in (("close-up.pt", averaged.close_up), ("relation.pt", averaged.relation)):
-            save(run / name, config=settings, model=part.state_dict(), step=done)
-        save(last, config=settings, model=networks.state_dict(), ema=average.state, optimizer=optimizer.state_dict(), step=done)
-    loader.shutdown()
+        save(last, config=settings, model=relation.state_dict(), ema=average.state, optimizer=optimizer.state_dict(), step=(epoch + 1) * steps_an_epoch)
 
 
 def main():
@@ -320,12 +291,12 @@ def main():
     parser.add_argument("--data", type=Path, required=True, help="folder in the form of cil54816/")
     parser.add_argument("--checkpoint", type=Path, required=True, help="last.pt of train.py")
     parser.add_argument("--scout", type=Path, required=True, help="last.pt of scout.py")
-    parser.add_argument("--close-up", type=Path, required=True, help="last.pt of train_close_up.py, or close-up.pt of another run")
-    parser.add_argument("--initial", type=Path, help="relation.pt of another run, to start from")
+    parser.add_argument("--close-up", type=Path, required=True, help="last.pt of train_close_up.py")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run; resumed when it holds last.pt")
-    parser.add_argument("--views", type=int, default=6, help="of each training image: 1 as it is, more changed ones")
+    parser.add_argument("--views", type=int, default=3, help="of each training image: 1 as it is, more changed ones")
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--workers", type=int, default=2, help="processes that run the detector")
+    parser.add_argument("--initial", type=Path, help="last.pt of another run, or relation.pt of restore.py, to start a new run from")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     try:

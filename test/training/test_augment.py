@@ -107,7 +107,7 @@ class Donors:
 def test_a_pasted_box_holds_its_chromosome(seed):
     canvas = np.full((320, 320), GROUND, np.uint8)
     there, there_types = np.array([[100, 100, 180, 150]], np.float32), np.array([2])
-    boxes, types = paste_chromosomes(canvas, there, there_types, Donors(), [0], 60.0, np.random.default_rng(seed))
+    boxes, types = paste_chromosomes(canvas, there, there_types, Donors(), Configuration(canvas=320), np.random.default_rng(seed))
     assert boxes[0].tolist() == there[0].tolist() and types.tolist() == [2, 9]
     pasted, found = boxes[1], dark_box(canvas)
     assert (pasted >= 0).all() and (pasted <= 320).all()
@@ -123,7 +123,7 @@ def test_a_pasted_box_holds_its_chromosome(seed):
 def test_a_crossing_is_darker_and_hides_nothing():
     """Pasted over a canvas that is dark throughout: nothing gets brighter, and the new one is darker still."""
     canvas = np.full((320, 320), 120, np.uint8)
-    boxes, _ = paste_chromosomes(canvas, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), Donors(), [0], 60.0, np.random.default_rng(0))
+    boxes, _ = paste_chromosomes(canvas, np.zeros((0, 4), np.float32), np.zeros(0, np.int64), Donors(), Configuration(canvas=320), np.random.default_rng(0))
     x0, y0, x1, y1 = boxes[0].astype(int)
     assert canvas.max() == 120 and canvas[(y0 + y1) // 2, (x0 + x1) // 2] < 60
 
@@ -132,5 +132,5 @@ def test_a_donor_without_a_chromosome_that_stands_alone_gives_none():
     donors, canvas = Donors(), np.full((320, 320), GROUND, np.uint8)
     cell = donors.items[0]
     donors.items = [Metaphase(cell.file_name, cell.width, cell.height, cell.boxes[1:], cell.types[1:])]
-    boxes, types = paste_chromosomes(canvas, cell.boxes[:0], cell.types[:0], donors, [0], 60.0, np.random.default_rng(0))
+    boxes, types = paste_chromosomes(canvas, cell.boxes[:0], cell.types[:0], donors, Configuration(canvas=320), np.random.default_rng(0))
     assert len(boxes) == len(types) == 0 and (canvas == GROUND).all()

@@ -6,21 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-import augment
 import train_relation
-import views
 from box_coder import HEAD_WEIGHTS, decode_boxes
 from checkpoint import CheckpointError, read_checkpoint
 from dataset import MetaphaseSet
-from close_up import CloseUp
-from crops import cut_crops
-from detect import detect_chromosomes, torch_stages
+from detect import torch_stages
 from export import example_candidates
 from nms import iou_matrix
 from relation import Relation, RelationInput, pair_values
 from train import save
-from train_relation import Networks, fed, judged_boxes, neighbours_of, relation_losses
-from views import Seen, changed_view
+from train_relation import Cell, cell_of, changed_view, relation_losses
 
 
 def given_of(values: dict) -> RelationInput:
@@ -88,12 +83,12 @@ def test_training_and_inference_compute_alike(tiny_relation):
     """Training gathers some neighbours of many cells, inference weighs all of one."""
     values = example_candidates(20, 32)
     values["boxes"][:, 2:] = np.minimum(values["boxes"][:, 2:], values["boxes"][:, :2] + 40)
-    given = given_of(values)
+    cell = cell_of(values, np.zeros((1, 4), np.float32), np.zeros(1, np.int64))
+    given = RelationInput(*(getattr(cell.given, f.name).float() for f in dataclasses.fields(RelationInput)))
     pairs, near = pair_values(given.boxes, given.scores, given.types)
-    some = neighbours_of(given.boxes, given.scores, given.types)
-    assert int(near.sum(dim=1).max()) <= some[1].shape[1]
+    assert int(near.sum(dim=1).max()) <= cell.near.shape[1]
     with torch.no_grad():
-        for one, other in zip(tiny_relation(given, pairs, near), tiny_relation(given, *some)):
+        for one, other in zip(tiny_relation(given, pairs, near), tiny_relation(given, cell.pairs, cell.near, cell.neighbours)):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
@@ -111,59 +106,30 @@ def test_a_changed_view_keeps_its_truth():
     assert len(seen) == 8
 
 
-def seen_of_two(rows=()) -> Seen:
-    """Two chromosomes; of the first a sure box and a second one, of the other a doubtful one. `rows` are looked at closely."""
-    image = np.full((96, 96), 255, np.uint8)
-    image[12:28, 12:58], image[14:60, 58:72] = 60, 90
+def cell_of_two() -> Cell:
+    """Two chromosomes; of the first a sure box and a second one, of the other a doubtful one."""
     boxes = np.array([[10, 10, 60, 30], [12, 11, 60, 32], [55, 12, 75, 60]], np.float32)
-    values = example_candidates(3, 16)
-    truths, kinds = np.array([[10, 10, 61, 30], [55, 12, 75, 62]], np.float32), np.array([3, 7])
-    scores = np.array([0.9, 0.8, 0.4], np.float32)
-    hidden = values["hidden"].astype(np.float16)
-    return Seen(image, (96, 96), boxes, scores, values["embeddings"], values["types"], hidden, np.array(rows, np.int64), truths, kinds)
+    values = {**example_candidates(3, 16), "boxes": boxes, "scores": np.array([0.9, 0.8, 0.4], np.float32)}
+    return cell_of(values, np.array([[10, 10, 61, 30], [55, 12, 75, 62]], np.float32), np.array([3, 7]))
 
 
-def train_on(networks, cell, steps: int):
-    optimizer = torch.optim.AdamW(networks.parameters(), lr=1e-3)
-    for _ in range(steps):
-        losses = relation_losses(networks, [cell, cell])
+def test_it_learns_that_a_second_box_is_none_and_a_neighbour_is_one():
+    torch.manual_seed(0)
+    network, cell = Relation(16, dropout=0.0), cell_of_two()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
+    for _ in range(150):
+        losses = relation_losses(network, [cell, cell])
         optimizer.zero_grad()
         sum(losses.values()).backward()
         optimizer.step()
-
-
-def test_it_learns_that_a_second_box_is_none_and_a_neighbour_is_one(tiny_close_up):
-    torch.manual_seed(0)
-    networks, cell = Networks(tiny_close_up, Relation(16, dropout=0.0)), fed(seen_of_two(), None)
-    train_on(networks, cell, 150)
+    given = RelationInput(*(getattr(cell.given, f.name).float() for f in dataclasses.fields(RelationInput)))
     with torch.no_grad():
-        given = networks.look_closely([cell])[0]
-        scores, deltas, embeddings, types = networks.relation.eval().judge(given)
+        scores, deltas, embeddings, types = network.eval().judge(given)
     assert ((scores > 0.5).tolist()) in ([True, False, True], [False, True, True])
     assert types.argmax(dim=1).tolist() == [3, 3, 7]
     made = decode_boxes(deltas, given.boxes, HEAD_WEIGHTS).numpy()
-    assert iou_matrix(made, cell.seen.truths).max(axis=1).min() > 0.95
+    assert iou_matrix(made, cell.truths).max(axis=1).min() > 0.95
     assert float((embeddings[0] - embeddings[1]).abs()) < 0.3
-
-
-def test_what_is_asked_of_the_relation_network_teaches_the_close_up(tiny_close_up, monkeypatch):
-    """Without its own task too: by what it hands on."""
-    monkeypatch.setattr(train_relation, "OWN_TASK_WEIGHT", 0.0)
-    relation = Relation(16, dropout=0.0)
-    torch.nn.init.normal_(relation.said.weight, std=0.05)
-    networks = Networks(CloseUp().train(), relation)
-    sum(relation_losses(networks, [fed(seen_of_two((1, 2)), None)]).values()).backward()
-    assert float(networks.close_up.fc1.weight.grad.abs().max()) > 0
-    networks.zero_grad()
-    sum(relation_losses(networks, [fed(seen_of_two(), None)]).values()).backward()
-    assert networks.close_up.fc1.weight.grad is None  # it looked at nothing
-
-
-def test_a_box_is_judged_by_the_better_of_what_it_was_and_what_it_becomes():
-    truths = np.array([[0, 0, 40, 20], [60, 0, 100, 20]], np.float32)
-    given = np.array([[0, 0, 40, 20], [60, 8, 100, 28]], np.float32)
-    made = np.array([[30, 0, 70, 20], [60, 1, 100, 21]], np.float32)  # one moved away, one mended
-    assert judged_boxes(given, made, truths).tolist() == [given[0].tolist(), made[1].tolist()]
 
 
 @pytest.fixture()
@@ -215,6 +181,15 @@ def test_training_resumes_where_it_stopped(run, tmp_path, monkeypatch):
     assert any(not torch.equal(whole["model"][name], whole["ema"][name]) for name in whole["ema"])
 
 
+def test_a_new_run_goes_on_from_the_averaged_weights_of_another(run, tmp_path):
+    first = run("first", epochs=1)["ema"]["from_heads.weight"]
+    following = run("next", epochs=1, initial=tmp_path / "first" / "last.pt")["ema"]["from_heads.weight"]
+    anew = run("anew", epochs=1)["ema"]["from_heads.weight"]
+    torch.testing.assert_close(anew, first)
+    assert not torch.equal(following, first)
+    assert float((following - first).abs().max()) < 0.01 < float((following - Relation(32).from_heads.weight).abs().max())
+
+
 def test_views_are_made_once_for_the_same_weights(run, tmp_path, monkeypatch):
     run("run", epochs=1)
     (tmp_path / "run" / "last.pt").unlink()
@@ -229,52 +204,21 @@ def test_a_run_of_another_length_is_not_resumed(run):
 
 
 def test_a_gradient_that_is_not_finite_is_told(run, monkeypatch):
-    monkeypatch.setattr(train_relation, "relation_losses", lambda networks, _: {"box": (networks.relation.said.weight.sum() * 0).sqrt()})
+    monkeypatch.setattr(train_relation, "relation_losses", lambda network, _: {"box": (network.said.weight.sum() * 0).sqrt()})
     with pytest.raises(FloatingPointError, match="step 0: gradient is not finite"):
         run("run")
 
 
-def test_it_goes_on_from_another_run(run, tmp_path):
-    """What export.py takes is what the next run begins from."""
-    run("first", epochs=1)
-    first = read_checkpoint(tmp_path / "first" / "relation.pt")["model"]
-    run("next", epochs=1, initial=tmp_path / "first" / "relation.pt")
-    next_ = read_checkpoint(tmp_path / "next" / "relation.pt")["model"]
-    run("anew", epochs=1)
-    anew = read_checkpoint(tmp_path / "anew" / "relation.pt")["model"]
-    name = "from_heads.weight"
-    torch.testing.assert_close(anew[name], first[name])
-    assert not torch.equal(next_[name], first[name])
-    assert float((next_[name] - first[name]).abs().max()) < 0.01
-
-
 def test_what_is_fed_in_training_is_what_inference_gathers(drawn, tiny_network, tiny_scout, tiny_close_up, tmp_path):
-    """The first view of a cell is the cell as it is; crops are cut by a faster way, and the arithmetic is half as fine."""
+    """The first view of a cell is the cell as it is."""
     metaphases = MetaphaseSet(drawn, "train", tmp_path)
+    stages = torch_stages(tiny_network, tiny_scout, "cpu", tiny_close_up)
     manifest = untrained_manifest(tiny_network)
-    seen = views.look_at(metaphases, 0, 0, [0], manifest, torch_stages(tiny_network, tiny_scout, "cpu"))
+    given, truths, types = train_relation.look_at(metaphases, 0, 0, manifest, stages)
     trace: dict = {}
-    plan = detect_chromosomes(metaphases.image(0), manifest, torch_stages(tiny_network, tiny_scout, "cpu", tiny_close_up), trace).plan
-    expected = trace["related"]["given"]
-    assert len(seen.rows) and len(seen.boxes) == len(expected["boxes"])
-    np.testing.assert_array_equal(seen.rows, trace["close"]["rows"])
-    exact = cut_crops(seen.image, seen.boxes[seen.rows], 80, 1.8)
-    assert np.abs(fed(seen, None).crops[:, 0].astype(float) - exact).mean() < 1
-    with torch.no_grad():
-        given, _ = Networks(tiny_close_up, Relation(32)).look_closely([fed(seen, None)])
-    for name, value in zip(expected, (getattr(given, f.name).numpy() for f in dataclasses.fields(RelationInput))):
-        size = max(1.0, float(np.abs(expected[name]).max()))
-        assert np.sqrt(np.mean((value - expected[name]) ** 2)) / size < 0.02, name
-    back = seen.truths / np.array([plan.scale_x, plan.scale_y] * 2) + np.array(plan.region[:2] * 2)
+    plan = train_relation.detect_chromosomes(metaphases.image(0), manifest, stages, trace).plan
+    np.testing.assert_array_equal(given["boxes"], trace["related"]["given"]["boxes"])
+    np.testing.assert_allclose(given["hidden"], trace["related"]["given"]["hidden"], rtol=1e-2, atol=1e-2)
+    assert len(truths) == len(types) == len(metaphases.items[0].boxes)
+    back = truths / np.array([plan.scale_x, plan.scale_y] * 2) + np.array(plan.region[:2] * 2)
     np.testing.assert_allclose(back, metaphases.items[0].boxes, atol=1e-3)
-    assert len(seen.kinds) == len(seen.truths)
-
-
-def test_a_changed_view_may_hold_chromosomes_of_another_cell(drawn, tiny_network, tiny_scout, tmp_path, monkeypatch):
-    monkeypatch.setattr(views, "PASTED_SHARE", 1.0)
-    monkeypatch.setattr(augment, "DONOR_MARGIN", -200.0)  # the drawn ones' boxes overlap
-    metaphases = MetaphaseSet(drawn, "train", tmp_path)
-    stages = torch_stages(tiny_network, tiny_scout, "cpu")
-    there = len(metaphases.items[0].boxes)
-    counts = [len(views.look_at(metaphases, 0, view, [1], untrained_manifest(tiny_network), stages).truths) for view in (0, 1)]
-    assert counts[0] == there < counts[1]
