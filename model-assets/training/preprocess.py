@@ -13,6 +13,9 @@ import numpy as np
 from PIL import Image
 
 
+POLARITY_PARTS = 4  # a side
+
+
 class PreprocessError(ValueError):
     """A picture that cannot be fed; the message says expected and got."""
 
@@ -64,7 +67,7 @@ def percentile(counts: np.ndarray, share: float) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Tone:
-    """What the whole frame's histogram says; `low` and `high` hold after the inversion."""
+    """What the frame's histogram says; `low` and `high` hold after the inversion."""
 
     p01: int
     p50: int
@@ -74,15 +77,30 @@ class Tone:
     high: int
 
 
+def tail_balance(gray: np.ndarray) -> int:
+    """By how much the upper tails (p99 - p50) of POLARITY_PARTS x POLARITY_PARTS parts of a frame are longer than the lower
+    ones (p50 - p01), in sum. In a part the light is nearly even; the whole frame's tails are longest where it falls off."""
+    height, width = gray.shape
+    rows, columns = ([side * k // POLARITY_PARTS for k in range(POLARITY_PARTS + 1)] for side in (height, width))
+    balance = 0
+    for y0, y1 in zip(rows, rows[1:]):
+        for x0, x1 in zip(columns, columns[1:]):
+            if y1 > y0 and x1 > x0:
+                counts = histogram(gray[y0:y1, x0:x1])
+                p01, p50, p99 = (percentile(counts, q) for q in (0.01, 0.5, 0.99))
+                balance += (p99 - p50) - (p50 - p01)
+    return balance
+
+
 def measure_tone(gray: np.ndarray, *, low: float = 0.005, high: float = 0.995, steps: int | None = None) -> Tone:
-    """Polarity: bright objects on a dark ground when the upper tail is longer than the lower one.
+    """Polarity: bright objects on a dark ground when the upper tails of its parts are longer than the lower ones.
 
     `steps`: both ends of the range go in steps of a power of two, the largest of which at least so many fill the range:
     a small change of the frame then leaves the pixels of all others as they were.
     """
     counts = histogram(gray)
     p01, p50, p99 = (percentile(counts, q) for q in (0.01, 0.5, 0.99))
-    inverted = (p99 - p50) > (p50 - p01)
+    inverted = tail_balance(gray) > 0
     if inverted:
         counts = counts[::-1]
     bottom, top = percentile(counts, low), percentile(counts, high)

@@ -93,3 +93,16 @@ test('bright objects on a dark ground are turned, dark ones are left; turning tw
   expect(turned.image.data).toEqual(dark.data);
   expect(turned.histogram).toEqual(grayHistogram(dark.data));
 });
+
+test.each([false, true])('the ground tells the polarity also where the light falls off (bright objects: %s)', (isBright) => {
+  const [width, height] = [160, 120];
+  const isObject = (x: number, y: number): boolean => x % 20 < 4 && y % 15 < 6;
+  const data = Uint8Array.from({ length: width * height }, (_, i) => {
+    const [x, y] = [i % width, Math.floor(i / width)];
+    const value = isObject(x, y) ? 90 : 225;
+    // Two thirds of the frame dim, the rest four times as bright: the whole histogram's longest tail is the light.
+    const lit = Math.round(value * (x < 100 ? 0.25 : 0.25 + ((x - 100) / 60) * 0.75));
+    return isBright ? 255 - lit : lit;
+  });
+  expect(normalizePolarity({ width, height, data }).inverted).toBe(isBright);
+});

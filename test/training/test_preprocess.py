@@ -73,6 +73,17 @@ def test_polarity():
     assert (bright.low, bright.high) == (255 - 195, 255 - 35)
 
 
+@pytest.mark.parametrize("is_bright", [False, True])
+def test_polarity_where_the_light_falls_off(is_bright):
+    """Two thirds of the frame dim, the rest four times as bright: the whole histogram's longest tail is the light."""
+    y, x = np.mgrid[:120, :160]
+    value = np.where((x % 20 < 4) & (y % 15 < 6), 90, 225)
+    lit = np.round(value * np.where(x < 100, 0.25, 0.25 + (x - 100) / 60 * 0.75)).astype(np.uint8)
+    p01, p50, p99 = (percentile(histogram(lit), q) for q in (0.01, 0.5, 0.99))
+    assert p99 - p50 > p50 - p01
+    assert measure_tone(255 - lit if is_bright else lit).inverted == is_bright
+
+
 def test_contrast_of_a_blank_field_is_not_stretched():
     blank = field(200, 199)
     tone = measure_tone(blank)

@@ -172,17 +172,38 @@ export interface DarkOnBright {
   readonly inverted: boolean;
 }
 
+const POLARITY_PARTS = 4;
+
 /**
- * Turns a frame with bright objects on a dark ground around: chromosomes are the tail of the histogram on the far side
- * of the median, (p99 − p50) > (p50 − p01) means that they are bright.
+ * Turns a frame with bright objects on a dark ground around: chromosomes are the tail of a histogram on the far side of
+ * the median, (p99 − p50) > (p50 − p01) means that they are bright. Asked of 4 × 4 parts and summed: in a part the light
+ * is nearly even, while the whole frame's longest tail may be where the light falls off.
  */
 export function normalizePolarity(image: GrayImage): DarkOnBright {
   const histogram = grayHistogram(image.data);
-  const p01 = histogramPercentile(histogram, 0.01);
-  const p50 = histogramPercentile(histogram, 0.5);
-  const p99 = histogramPercentile(histogram, 0.99);
-  if (p99 - p50 <= p50 - p01) return { image, histogram, inverted: false };
+  let balance = 0;
+  for (const part of partHistograms(image)) {
+    const [p01, p50, p99] = [0.01, 0.5, 0.99].map((fraction) => histogramPercentile(part, fraction));
+    balance += p99 - p50 - (p50 - p01);
+  }
+  if (balance <= 0) return { image, histogram, inverted: false };
   const data = new Uint8Array(image.data.length);
   invert(image.data, data);
   return { image: { ...image, data }, histogram: histogram.reverse(), inverted: true };
+}
+
+/** Of POLARITY_PARTS × POLARITY_PARTS parts of an image of at least MIN_IMAGE_SIDE, row by row; each [256]. */
+function partHistograms({ width, height, data }: GrayImage): Uint32Array[] {
+  const histograms = Array.from({ length: POLARITY_PARTS ** 2 }, () => new Uint32Array(256));
+  const start = (side: number, part: number): number => Math.floor((side * part) / POLARITY_PARTS);
+  for (let row = 0; row < POLARITY_PARTS; row++) {
+    for (let column = 0; column < POLARITY_PARTS; column++) {
+      const histogram = histograms[row * POLARITY_PARTS + column];
+      const [x0, x1] = [start(width, column), start(width, column + 1)];
+      for (let y = start(height, row); y < start(height, row + 1); y++) {
+        for (let i = y * width + x0; i < y * width + x1; i++) histogram[data[i]]++;
+      }
+    }
+  }
+  return histograms;
 }

@@ -1,0 +1,62 @@
+"""Changed pictures keep their truth; every change is measured on every image."""
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import robustness
+from export import export_model
+from robustness import CHANGES, FRAME
+
+BOX = np.array([[90, 30, 130, 60]], np.float64)
+
+
+def field() -> np.ndarray:
+    gray = np.random.default_rng(0).normal(200, 3, (120, 180)).astype(np.uint8)
+    gray[30:60, 90:130] = 60
+    return gray
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_the_box_holds_the_chromosome_whatever_the_change(name):
+    gray, boxes = CHANGES[name](field(), BOX, np.random.default_rng(1))
+    assert gray.dtype == np.uint8 and boxes.shape == (1, 4)
+    dark = 255 - gray if name == "bright on dark" else gray
+    rows, columns = np.nonzero(dark < (int(dark.min()) + int(np.median(dark))) / 2)
+    np.testing.assert_allclose(boxes[0], [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], atol=2)
+    if name != "as it is":
+        assert gray.shape != field().shape or (gray != field()).any()
+    assert (BOX == [[90, 30, 130, 60]]).all()
+
+
+def test_a_frame_is_as_large_as_a_camera_and_a_larger_picture_stays():
+    change = CHANGES["in a frame of 1600x1200"]
+    gray, boxes = change(field(), BOX, np.random.default_rng(1))
+    assert gray.shape == FRAME[::-1]
+    x, y = (boxes - BOX)[0, :2].astype(int)
+    np.testing.assert_array_equal(gray[y:y + 120, x:x + 180], field())
+    large = np.full((1300, 100), 200, np.uint8)
+    assert change(large, BOX, np.random.default_rng(1))[0] is large
+
+
+def test_all_images_are_counted_under_each_change(drawn, tiny_network, tiny_scout, tiny_close_up, tiny_relation, tmp_path, monkeypatch, capsys):
+    model = tmp_path / "tiny"
+    export_model(tiny_network, tiny_scout, tiny_close_up, tiny_relation, model, model_id="tiny", version="0.0.1", training={})
+    data = tmp_path / "data"
+    shutil.copytree(drawn, data)
+    shutil.copy(data / "train.json", data / "val.json")
+    monkeypatch.setattr(robustness, "CHANGES", {name: CHANGES[name] for name in ("as it is", "bright on dark")})
+    arguments = ["--data", str(data), "--cache", str(tmp_path / "cache"), "--model", str(model), "--out", str(tmp_path / "out" / "rows.json")]
+    assert robustness.main(arguments) == 0
+    rows = json.loads((tmp_path / "out" / "rows.json").read_text())
+    truths = len(json.loads((data / "val.json").read_text())["annotations"])
+    assert [(name, row["images"], row["tp"] + row["fn"]) for name, row in rows.items()] == [("as it is", 2, truths), ("bright on dark", 2, truths)]
+    assert "| bright on dark |" in capsys.readouterr().out
+
+
+def test_a_folder_without_data_is_named(tiny_network, tiny_scout, tiny_close_up, tiny_relation, tmp_path):
+    model = tmp_path / "tiny"
+    export_model(tiny_network, tiny_scout, tiny_close_up, tiny_relation, model, model_id="tiny", version="0.0.1", training={})
+    with pytest.raises(SystemExit, match="none: expected a folder with val.json and its images, found none"):
+        robustness.main(["--data", str(tmp_path / "none"), "--model", str(model), "--out", str(tmp_path / "rows.json")])
