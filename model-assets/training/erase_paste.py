@@ -12,12 +12,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from checkpoint import CheckpointError
-from dataset import DataError, MetaphaseSet
 from detect import detect_chromosomes, select_detections
-from evaluate import add_model_arguments, open_model, progress, spread_indices
+from evaluate import add_model_arguments, open_validation, progress, spread_indices
 from nms import intersection_areas
 
 MARGIN = 3  # px around a box that must be free, so that no neighbour is cut
@@ -154,16 +151,7 @@ def main(arguments=None) -> int:
     parser.add_argument("--method", choices=("eg", "soft", "hard"), help="default: the manifest's")
     parser.add_argument("--threshold", type=float, help="default: the manifest's")
     parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args(arguments)
-    if options.checkpoint and not options.scout:
-        parser.error("--checkpoint needs --scout")
-    torch.set_num_threads(options.threads)
-    try:
-        manifest, stages, _ = open_model(options)
-        val = MetaphaseSet(options.data, "val", options.cache)
-    except (DataError, CheckpointError) as error:
-        print(f"erase_paste: {error}", file=sys.stderr)
-        return 1
+    options, manifest, stages, _, val = open_validation(parser, arguments)
 
     def count(gray):
         cell = detect_chromosomes(gray, manifest, stages)

@@ -269,6 +269,19 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=1)
 
 
+def open_validation(parser: argparse.ArgumentParser, arguments) -> tuple:
+    """-> (options, manifest, stages, hashes, the validation part) of a command line with the model's arguments. Ends the
+    program with a line where they do not fit or the data do not open."""
+    options = parser.parse_args(arguments)
+    if options.checkpoint and not options.scout:
+        parser.error("--checkpoint needs --scout")
+    torch.set_num_threads(options.threads)
+    try:
+        return options, *open_model(options), MetaphaseSet(options.data, "val", options.cache)
+    except (DataError, CheckpointError) as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
 def progress(label: str):
     def report(done, total):
         if done % 50 == 0 or done == total:
@@ -283,17 +296,11 @@ def main(arguments=None) -> int:
     parser.add_argument("--tuning", type=int, default=100, help="train images that choose the thresholds")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--failures", type=Path, help="folder for pictures of the worst images")
-    options = parser.parse_args(arguments)
-    if options.checkpoint and not options.scout:
-        parser.error("--checkpoint needs --scout")
-    torch.set_num_threads(options.threads)
+    options, manifest, stages, hashes, val = open_validation(parser, arguments)
     try:
-        manifest, stages, hashes = open_model(options)
         train = MetaphaseSet(options.data, "train", options.cache)
-        val = MetaphaseSet(options.data, "val", options.cache)
-    except (DataError, CheckpointError) as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 1
+    except DataError as error:
+        sys.exit(f"{parser.prog}: {error}")
     indices = spread_indices(len(val), options.limit)
     tuning = run_images(train, spread_indices(len(train), options.tuning), manifest, stages, progress("train slice"))
     validation = run_images(val, indices, manifest, stages, progress("validation"))

@@ -1,0 +1,121 @@
+"""Does the count stand what other cameras and slides do to a picture? Counts the same validation images as they are and
+changed in one way at a time. It stands in for images of other laboratories as far as a change by computer can.
+
+    python robustness.py --data <folder> --model ../deepacev2-r18h --limit 100 --out robustness.json
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from detect import detect_chromosomes, select_detections
+from evaluate import add_model_arguments, open_validation, progress, spread_indices
+from metrics import match_boxes, summarise
+
+FRAME = (1600, 1200)  # px, of a common microscope camera
+SEED = 5
+
+
+def resized(factor: float):
+    def change(gray, boxes, random):
+        height, width = gray.shape
+        size = round(width * factor), round(height * factor)
+        kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+        return cv2.resize(gray, size, interpolation=kind), boxes * np.tile(np.divide(size, (width, height)), 2)
+
+    return change
+
+
+def in_a_frame(gray, boxes, random):
+    """Anywhere in a frame of its ground's level and grain; a picture larger than the frame stays as it is."""
+    height, width = gray.shape
+    if width > FRAME[0] or height > FRAME[1]:
+        return gray, boxes
+    ground = gray[gray >= np.median(gray)]
+    grain = random.normal(float(np.median(ground)), float(ground.std()), FRAME[::-1])
+    frame = np.clip(cv2.GaussianBlur(grain, (0, 0), 0.8), 0, 255).astype(np.uint8)
+    x, y = int(random.integers(FRAME[0] - width + 1)), int(random.integers(FRAME[1] - height + 1))
+    frame[y:y + height, x:x + width] = gray
+    return frame, boxes + np.array([x, y, x, y])
+
+
+def toned(tone):
+    """`tone` of the gray values 0..1 -> 0..1."""
+    table = np.clip(tone(np.arange(256) / 255) * 255 + 0.5, 0, 255).astype(np.uint8)
+    return lambda gray, boxes, random: (cv2.LUT(gray, table), boxes)
+
+
+def blurred(sigma: float):
+    return lambda gray, boxes, random: (cv2.GaussianBlur(gray, (0, 0), sigma), boxes)
+
+
+def noisy(sigma: float):
+    return lambda gray, boxes, random: (np.clip(gray + random.normal(0, sigma, gray.shape), 0, 255).astype(np.uint8), boxes)
+
+
+def unevenly_lit(darkest: float):
+    """From full light at the left to `darkest` of it at the right."""
+
+    def change(gray, boxes, random):
+        return (gray * np.linspace(1, darkest, gray.shape[1])).astype(np.uint8), boxes
+
+    return change
+
+
+def compressed(quality: int):
+    def change(gray, boxes, random):
+        coded = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        return cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), boxes
+
+    return change
+
+
+# Name -> (gray u8 [H, W], boxes [G, 4] image px, numpy Generator) -> both, changed.
+CHANGES = {
+    "as it is": lambda gray, boxes, random: (gray, boxes),
+    "half the pixels a side": resized(0.5),
+    "twice the pixels a side": resized(2.0),
+    "three times the pixels a side": resized(3.0),
+    "in a frame of 1600x1200": in_a_frame,
+    "bright on dark": toned(lambda gray: 1 - gray),
+    "a third of the contrast": toned(lambda gray: 0.45 + gray / 3),
+    "darker stain (gamma 1.8)": toned(lambda gray: gray ** 1.8),
+    "paler stain (gamma 0.55)": toned(lambda gray: gray ** 0.55),
+    "light falling to a half": unevenly_lit(0.5),
+    "out of focus (sigma 1.5 px)": blurred(1.5),
+    "noise (sigma 12 of 255)": noisy(12.0),
+    "JPEG of quality 25": compressed(25),
+}
+
+
+def main(arguments=None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_model_arguments(parser)
+    parser.add_argument("--out", type=Path, required=True)
+    options, manifest, stages, _, val = open_validation(parser, arguments)
+    indices, rows = spread_indices(len(val), options.limit), {}
+    for name, change in CHANGES.items():
+        matches, report = [], progress(name)
+        for done, index in enumerate(indices, 1):
+            image = np.ascontiguousarray(val.image(index))
+            gray, truths = change(image, val.items[index].boxes, np.random.default_rng((SEED, index)))
+            found = select_detections(detect_chromosomes(gray, manifest, stages).candidates, manifest)
+            matches.append(match_boxes(found.boxes, found.scores, truths))
+            report(done, len(indices))
+        rows[name] = summarise(matches)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(rows, indent=1) + "\n")
+    print("| change | AER | F1 | count exact | within ±1 | mean absolute error |\n|---|---|---|---|---|---|")
+    for name, row in rows.items():
+        shares = " | ".join(f"{100 * row[key]:.2f}" for key in ("aer", "f1", "countExact", "countWithin1"))
+        print(f"| {name} | {shares} | {row['countMae']:.2f} |")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
