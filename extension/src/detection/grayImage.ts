@@ -181,29 +181,26 @@ const POLARITY_PARTS = 4;
  */
 export function normalizePolarity(image: GrayImage): DarkOnBright {
   const histogram = grayHistogram(image.data);
-  let balance = 0;
-  for (const part of partHistograms(image)) {
-    const [p01, p50, p99] = [0.01, 0.5, 0.99].map((fraction) => histogramPercentile(part, fraction));
-    balance += p99 - p50 - (p50 - p01);
-  }
-  if (balance <= 0) return { image, histogram, inverted: false };
+  if (tailBalance(image) <= 0) return { image, histogram, inverted: false };
   const data = new Uint8Array(image.data.length);
   invert(image.data, data);
   return { image: { ...image, data }, histogram: histogram.reverse(), inverted: true };
 }
 
-/** Of POLARITY_PARTS × POLARITY_PARTS parts of an image of at least MIN_IMAGE_SIDE, row by row; each [256]. */
-function partHistograms({ width, height, data }: GrayImage): Uint32Array[] {
-  const histograms = Array.from({ length: POLARITY_PARTS ** 2 }, () => new Uint32Array(256));
+/** By how much the upper tails (p99 − p50) of the parts of an image are longer than the lower ones (p50 − p01), in sum. */
+function tailBalance({ width, height, data }: GrayImage): number {
   const start = (side: number, part: number): number => Math.floor((side * part) / POLARITY_PARTS);
+  let balance = 0;
   for (let row = 0; row < POLARITY_PARTS; row++) {
     for (let column = 0; column < POLARITY_PARTS; column++) {
-      const histogram = histograms[row * POLARITY_PARTS + column];
+      const histogram = new Uint32Array(256);
       const [x0, x1] = [start(width, column), start(width, column + 1)];
       for (let y = start(height, row); y < start(height, row + 1); y++) {
         for (let i = y * width + x0; i < y * width + x1; i++) histogram[data[i]]++;
       }
+      const [p01, p50, p99] = [0.01, 0.5, 0.99].map((fraction) => histogramPercentile(histogram, fraction));
+      balance += p99 - p50 - (p50 - p01);
     }
   }
-  return histograms;
+  return balance;
 }
