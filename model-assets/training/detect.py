@@ -1,6 +1,6 @@
 """The whole inference pipeline, stages injected: the same code serves PyTorch modules and ONNX Runtime sessions.
 
-    frame [H, W] u8 -> tone -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
+    frame [H, W] u8 -> polarity, light, contrast -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
     before -> close-up of what they made -> their relations -> candidates -> suppression -> boxes
 
 The TypeScript `detectChromosomes` and `selectDetections` follow it step by step, equal on the golden arrays.
@@ -20,8 +20,9 @@ from close_up import DELTA_SHARE, beside, fused_score
 from close_up import FC as CLOSE_UP_WIDTH
 from crops import cut_crops
 from embedding_nms import embedding_nms
+from light import level_light
 from nms import hard_nms, soft_nms
-from preprocess import PreprocessError, Tone, feed_region, measure_tone
+from preprocess import PreprocessError, Tone, contrast_ends, feed_region, histogram, measure_tone
 from proposals import make_proposals
 from refinement import Candidates, doubtful_rows, next_rois, refine, refined_boxes
 from size_policy import SizePlan, plan_size, scout_size
@@ -145,10 +146,8 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         raise PreprocessError(f"picture: expected [H, W] uint8, got {list(gray.shape)} {gray.dtype}")
     trace = {} if trace is None else trace
     height, width = gray.shape
-    policy, contrast = manifest["sizePolicy"], manifest["input"]["contrast"]
-
-    tone = measure_tone(gray, low=contrast["low"], high=contrast["high"], steps=contrast["steps"])
-    dark_objects = 255 - gray if tone.inverted else gray
+    policy = manifest["sizePolicy"]
+    dark_objects, tone = prepare_frame(gray, manifest["input"])
 
     scouted = scout_size(width, height, policy)
     scout_input = feed_region(dark_objects, (0, 0, width, height), scouted.width, scouted.height, tone, manifest)
@@ -194,6 +193,18 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         related=related,
     )
     return CellDetection(candidates, tone, plan)
+
+
+def prepare_frame(gray: np.ndarray, settings: dict) -> tuple:
+    """-> (u8 [H, W] of dark objects in level light, its Tone). `settings`: `input` of the manifest."""
+    contrast = {name: settings["contrast"][name] for name in ("low", "high", "steps")}
+    tone = measure_tone(gray, **contrast)
+    dark_objects = 255 - gray if tone.inverted else gray
+    levelled = level_light(dark_objects, settings["light"])
+    if levelled is not dark_objects:
+        low, high = contrast_ends(histogram(levelled), **contrast)
+        tone = dataclasses.replace(tone, low=low, high=high)
+    return levelled, tone
 
 
 def look_closely(image: np.ndarray, boxes: np.ndarray, scores: np.ndarray, close_up: Callable, manifest: dict) -> dict:

@@ -375,6 +375,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float, looks: 
         "files": {},
         "input": {
             "polarity": "auto",
+            "light": {"parts": 12, "ground": 0.9, "tolerance": 0.06, "explained": 0.6, "darkest": 0.75},
             "contrast": {"low": 0.005, "high": 0.995, "steps": 32, "minRange": 16},
             "padValue": 255,
             "padMultiple": 32,

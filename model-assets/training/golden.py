@@ -10,6 +10,8 @@ dtype is "uint8" | "float32" | "int32". Sizes: image H0 x W0, scout h x w (padde
 
 arrays
     gray8           uint8   [H0, W0]            the frame
+    unevenGray8     uint8   [H0/2, W0/2]        every other pixel of it, its light falling to a half
+    levelledGray8   uint8   [H0/2, W0/2]        the same in level light
     scoutInput      uint8   [1, 1, h, w]
     scoutOutput     float32 [1, 2, h/4, w/4]
     networkInput    uint8   [1, 1, H, W]
@@ -61,6 +63,7 @@ from pathlib import Path
 import numpy as np
 
 from detect import METHODS, RELATION_OUTPUTS, detect_chromosomes, select_detections
+from light import level_light
 
 FORMAT_VERSION = 1
 DTYPES = {"uint8": "<u1", "float32": "<f4", "int32": "<i4"}
@@ -112,8 +115,11 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
     tone, plan, candidates, close, related = cell.tone, cell.plan, cell.candidates, trace["close"], trace["related"]
     if stages.close_up and not close:
         raise ValueError("golden set: expected a box for the close-up to look at, got sure ones only")
+    uneven = (gray[::2, ::2] * np.linspace(1, 0.5, gray[::2, ::2].shape[1])).astype(np.uint8)
     arrays = {
         "gray8": gray,
+        "unevenGray8": uneven,
+        "levelledGray8": level_light(uneven, manifest["input"]["light"]),
         "scoutInput": trace["scout_input"],
         "scoutOutput": trace["scout_output"],
         "networkInput": trace["network_input"],

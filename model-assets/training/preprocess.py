@@ -101,11 +101,14 @@ def measure_tone(gray: np.ndarray, *, low: float = 0.005, high: float = 0.995, s
     counts = histogram(gray)
     p01, p50, p99 = (percentile(counts, q) for q in (0.01, 0.5, 0.99))
     inverted = tail_balance(gray) > 0
-    if inverted:
-        counts = counts[::-1]
+    return Tone(p01, p50, p99, inverted, *contrast_ends(counts[::-1] if inverted else counts, low, high, steps))
+
+
+def contrast_ends(counts: np.ndarray, low: float, high: float, steps: int | None = None) -> tuple:
+    """What becomes black and what white, of the histogram of a frame with dark objects; in `steps` as of `measure_tone`."""
     bottom, top = percentile(counts, low), percentile(counts, high)
     step = 2 ** max(math.floor(math.log2(max(top - bottom, 1) / steps)), 0) if steps else 1
-    return Tone(p01, p50, p99, inverted, round_half_up(bottom / step) * step, round_half_up(top / step) * step)
+    return round_half_up(bottom / step) * step, round_half_up(top / step) * step
 
 
 def resample(gray: np.ndarray, region, width: int, height: int) -> np.ndarray:

@@ -4,6 +4,7 @@ import { closeUpInput, doubtfulRows } from '../../extension/src/detection/closeU
 import { detectChromosomes } from '../../extension/src/detection/detectChromosomes.ts';
 import { grayHistogram, histogramPercentile, normalizePolarity } from '../../extension/src/detection/grayImage.ts';
 import { goldenRelationInput, readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
+import { levelLight } from '../../extension/src/detection/light.ts';
 import { readManifest } from '../../extension/src/detection/manifest.ts';
 import { grayRange, preprocess } from '../../extension/src/detection/preprocess.ts';
 import { selectProposals } from '../../extension/src/detection/proposals.ts';
@@ -45,6 +46,13 @@ describe('equal to Python on the golden arrays', () => {
     expect([0.01, 0.5, 0.99].map((q) => histogramPercentile(raw, q))).toEqual([values.p01, values.p50, values.p99]);
     const { low, range } = grayRange(frame.histogram, manifest.input.contrast);
     expect([low, low + range]).toEqual([values.contrastLow, values.contrastHigh]);
+  });
+
+  test('light', () => {
+    const uneven = { width: Math.ceil(values.width / 2), height: Math.ceil(values.height / 2), data: golden.array('unevenGray8') as Uint8Array };
+    const { data } = levelLight(normalizePolarity(uneven), manifest.input.light).image;
+    expect(data).not.toEqual(uneven.data);
+    expect(worst(data, golden.array('levelledGray8'))).toBe(0);
   });
 
   test('scout input', () => {

@@ -19,7 +19,13 @@ export function manifestExample(): Manifest {
       golden: file('golden/golden.json'),
       goldenData: file('golden/golden.bin'),
     },
-    input: { polarity: 'auto', contrast: { low: 0.005, high: 0.995, steps: 32, minRange: 16 }, padValue: 255, padMultiple: 32 },
+    input: {
+      polarity: 'auto',
+      light: { parts: 12, ground: 0.9, tolerance: 0.06, explained: 0.6, darkest: 0.75 },
+      contrast: { low: 0.005, high: 0.995, steps: 32, minRange: 16 },
+      padValue: 255,
+      padMultiple: 32,
+    },
     sizePolicy: {
       scoutLongSide: 384,
       scoutStride: 4,

@@ -9,6 +9,7 @@
 import { closeUpInput, doubtfulRows } from './closeUp.ts';
 import { DetectionError } from './errors.ts';
 import { checkGrayImage, normalizePolarity } from './grayImage.ts';
+import { levelLight } from './light.ts';
 import type { Manifest } from './manifest.ts';
 import { preprocess } from './preprocess.ts';
 import { selectProposals } from './proposals.ts';
@@ -45,7 +46,7 @@ export async function detectChromosomes<F extends Features>(
   };
   const { width, height } = image;
   const { input, sizePolicy } = manifest;
-  const frame = normalizePolarity(image);
+  const frame = levelLight(normalizePolarity(image), input.light);
 
   begin('scout');
   const scout = scoutSize(width, height, sizePolicy);

@@ -27,6 +27,14 @@ export interface Manifest {
   readonly files: Readonly<Record<ModelFileName, ManifestFile>>;
   readonly input: {
     readonly polarity: 'auto';
+    /** see `levelLight`; `parts` a side, the others fractions */
+    readonly light: {
+      readonly parts: number;
+      readonly ground: number;
+      readonly tolerance: number;
+      readonly explained: number;
+      readonly darkest: number;
+    };
     /** fractions of the frame's histogram; at least `steps` steps, each a power of two, fill the range; `minRange` in gray values */
     readonly contrast: { readonly low: number; readonly high: number; readonly steps: number; readonly minRange: number };
     readonly padValue: number;
@@ -119,6 +127,7 @@ const positive = rule('a number above 0', (v) => isNumber(v) && v > 0);
 const notNegative = rule('a number of at least 0', (v) => isNumber(v) && v >= 0);
 const fraction = rule('a number from 0 to 1', (v) => isNumber(v) && v >= 0 && v <= 1);
 const count = rule('an integer above 0', (v) => Number.isInteger(v) && (v as number) > 0);
+const atLeastFour = rule('an integer of at least 4', (v) => Number.isInteger(v) && (v as number) >= 4);
 const gray = rule('an integer from 0 to 255', (v) => Number.isInteger(v) && (v as number) >= 0 && (v as number) <= 255);
 const text = rule('a text', (v) => typeof v === 'string' && v.length > 0);
 const record = rule('an object', (v) => typeof v === 'object' && v !== null && !Array.isArray(v));
@@ -154,6 +163,7 @@ const RULES: Rules = {
   files: { scout: FILE, dense: FILE, heads: FILE, closeUp: FILE, relation: FILE, golden: FILE, goldenData: FILE },
   input: {
     polarity: oneOf('auto'),
+    light: { parts: atLeastFour, ground: fraction, tolerance: fraction, explained: fraction, darkest: fraction },
     contrast: { low: fraction, high: fraction, steps: count, minRange: positive },
     padValue: gray,
     padMultiple: count,
