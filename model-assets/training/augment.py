@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from dataset import Metaphase, MetaphaseSet
+from touching import lay_touching
 
 # The scout errs a little: the network is trained around its canonical scale, not only at it.
 SCALE_JITTER = 0.35
@@ -19,6 +20,7 @@ SCALE_JITTER = 0.35
 MIN_VISIBLE = 0.6
 # px by which a donor's label may reach into another's: the labels are 5 to 10 px loose, and few touch none.
 DONOR_MARGIN = -5.0
+MOST_TOUCHING = 5  # chromosomes laid at others in one sample
 
 
 @dataclasses.dataclass
@@ -251,6 +253,9 @@ def training_sample(metaphases: MetaphaseSet, index: int, config, generator: np.
     boxes, types, ignored = keep_visible(boxes[keep], types[keep], config.canvas)
     if generator.random() < 0.5 * strength:
         boxes, types = paste_chromosomes(canvas, boxes, types, metaphases, config, generator)
+    if config.touching and generator.random() < config.touching:
+        alone = isolated_boxes(boxes, margin=DONOR_MARGIN)
+        boxes, types = lay_touching(canvas, boxes, types, alone, MOST_TOUCHING, generator)
     canvas = cv2.LUT(canvas, tone_table(limits, generator, strength))
     if generator.random() < 0.2 * strength:
         draw_nuclei(canvas, boxes, generator)

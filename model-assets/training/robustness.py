@@ -13,9 +13,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from augment import DONOR_MARGIN, MOST_TOUCHING, isolated_boxes
 from detect import detect_chromosomes, select_detections
 from evaluate import add_model_arguments, open_validation, progress, spread_indices
 from metrics import match_boxes, summarise
+from touching import lay_touching
 
 FRAME = (1600, 1200)  # px, of a common microscope camera
 SEED = 5
@@ -67,6 +69,23 @@ def unevenly_lit(darkest: float):
     return change
 
 
+def vignetted(darkest: float):
+    """From full light in the middle to `darkest` of it in the corners."""
+
+    def change(gray, boxes, random):
+        y, x = (np.linspace(-1, 1, side) for side in gray.shape)
+        return (gray * (1 - (1 - darkest) * (x[None] ** 2 + y[:, None] ** 2) / 2)).astype(np.uint8), boxes
+
+    return change
+
+
+def with_touching(gray, boxes, random):
+    """Copies of up to five chromosomes that stand alone laid at the ends and flanks of others: crowding with a known truth."""
+    gray = gray.copy()
+    alone = isolated_boxes(boxes, margin=DONOR_MARGIN)
+    return gray, lay_touching(gray, boxes, np.zeros(len(boxes), np.int64), alone, MOST_TOUCHING, random)[0]
+
+
 def compressed(quality: int):
     def change(gray, boxes, random):
         coded = cv2.imencode(".jpg", gray, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
@@ -87,6 +106,8 @@ CHANGES = {
     "darker stain (gamma 1.8)": toned(lambda gray: gray ** 1.8),
     "paler stain (gamma 0.55)": toned(lambda gray: gray ** 0.55),
     "light falling to a half": unevenly_lit(0.5),
+    "corners at four tenths of the light": vignetted(0.4),
+    "chromosomes laid at others": with_touching,
     "out of focus (sigma 1.5 px)": blurred(1.5),
     "noise (sigma 12 of 255)": noisy(12.0),
     "JPEG of quality 25": compressed(25),
