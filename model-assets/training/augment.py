@@ -165,6 +165,16 @@ def paste_chromosomes(canvas, boxes, types, metaphases: MetaphaseSet, config, ge
     return np.concatenate((boxes, np.asarray(new_boxes, np.float32))), np.concatenate((types, np.asarray(new_types)))
 
 
+def crowded_cell(metaphases: MetaphaseSet, index: int, generator: np.random.Generator, share: float):
+    """One image of the set as it is or, in `share` of the cases, with chromosomes laid at others -> (u8 [H, W], boxes [G, 4]
+    image px, types [G])."""
+    item = metaphases.items[index]
+    gray, boxes, types = np.array(metaphases.image(index)), item.boxes, item.types
+    if generator.random() < share:
+        boxes, types = lay_touching(gray, boxes, types, isolated_boxes(boxes, margin=DONOR_MARGIN), MOST_TOUCHING, generator)
+    return gray, boxes, types
+
+
 def draw_nuclei(canvas: np.ndarray, boxes: np.ndarray, generator) -> None:
     """Textured discs beside the cell; darken only, and never hide a chromosome."""
     side = canvas.shape[0]

@@ -156,12 +156,12 @@ def restore(model: Path, data: Path, out: Path, images: int, cache: Path) -> Non
         scouted.append(torch.from_numpy(image))
         return stages.scout(image)
 
-    cells = collect(metaphases, spread_indices(len(metaphases), images), detector, dataclasses.replace(stages, scout=scout_seen), lambda *_: None)
-    pictures = [torch.from_numpy(np.ascontiguousarray(image[None, None])) for _, _, _, image in cells.values()]
+    cells = collect(metaphases, spread_indices(len(metaphases), images), detector, dataclasses.replace(stages, scout=scout_seen), 0, lambda *_: None)
+    pictures = [torch.from_numpy(np.ascontiguousarray(cell.image[None, None])) for cell in cells]
 
-    def crops(boxes, scores, image):
-        shape = beside(torch.from_numpy(boxes), torch.from_numpy(scores))
-        return torch.from_numpy(crop_darkness(image, boxes)).unsqueeze(1), shape
+    def crops(cell):
+        shape = beside(torch.from_numpy(cell.boxes), torch.from_numpy(cell.scores))
+        return torch.from_numpy(crop_darkness(cell.image, cell.boxes)).unsqueeze(1), shape
 
     config = Configuration.from_dict(manifest["training"]["configuration"])
     restored = {
@@ -169,7 +169,7 @@ def restore(model: Path, data: Path, out: Path, images: int, cache: Path) -> Non
         "main": (DeepACE(config), ("dense", "heads"), "network.", [lambda n, x=x: n.dense(x) for x in pictures]),
     }
     if "closeUp" in manifest["files"]:
-        looks = [crops(boxes, scores, image) for boxes, scores, _, image in cells.values() if len(boxes)]
+        looks = [crops(cell) for cell in cells if len(cell.boxes)]
         restored["close-up"] = (CloseUp(), ("closeUp",), "close_up.", [lambda n, x=x: n(*x) for x in looks])
     out.mkdir(parents=True, exist_ok=True)
 

@@ -16,6 +16,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 import pickle
 import sys
 import time
@@ -26,7 +27,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from augment import degrade, tone_table
+from augment import crowded_cell, degrade, tone_table
 from box_coder import HEAD_WEIGHTS, encode_boxes
 from checkpoint import CheckpointError, best_state, check_finite, load_weights, read_checkpoint, refuse_other_settings
 from close_up import CONTEXT, LEVELS, SIDE, CloseUp, beside
@@ -44,6 +45,7 @@ DELTA_WEIGHT, TYPE_WEIGHT = 0.2, 0.15
 LEARNING_RATE, WARMUP, EMA = 2e-3, 100, 0.999
 EASY_IOU, EASY_SCORE, EASY_SHARE = 0.75, 0.9, 0.25
 EXTRA_SHARE = 0.1
+LAID_SHARE = 0.5  # of the cells, in which chromosomes are laid at others
 TUNING = 300
 SAVE_EVERY_S = 240
 SEED = 3
@@ -60,17 +62,18 @@ class Boxed:
     types: np.ndarray
 
 
-def collect(metaphases: MetaphaseSet, indices, manifest: dict, stages, report) -> dict:
-    """The detector without a close-up over these images: index -> (boxes, scores, plan, network image)."""
-    found = {}
+def collect(metaphases: MetaphaseSet, indices, manifest: dict, stages, laid_share: float, report) -> list:
+    """What the detector without a close-up makes of these images, in `laid_share` of which chromosomes are laid at others."""
+    cells = []
     for done, index in enumerate(indices, 1):
         trace: dict = {}
-        cell = detect_chromosomes(np.ascontiguousarray(metaphases.image(index)), manifest, stages, trace)
+        gray, truths, types = crowded_cell(metaphases, index, np.random.default_rng((SEED, index)), laid_share)
+        cell = detect_chromosomes(gray, manifest, stages, trace)
         scores, deltas = trace["heads"][:2]
         boxes, made_of = next_rois(trace["rois"], scores, deltas, cell.plan, manifest)
-        found[index] = (boxes, scores[made_of], cell.plan, trace["network_input"][0, 0])
+        cells.append(Boxed(trace["network_input"][0, 0], boxes, scores[made_of], to_network(truths, cell.plan), types))
         report(done, len(indices))
-    return found
+    return cells
 
 
 def to_network(boxes: np.ndarray, plan) -> np.ndarray:
@@ -158,20 +161,16 @@ def boxed_cells(metaphases: MetaphaseSet, indices: list, model: Path, kept: Path
     manifest = read_manifest(model)
     manifest["files"].pop("closeUp", None)
     digest = detector_digest(manifest)
-    found = pickle.loads(kept.read_bytes()) if kept.exists() else {"digest": None}
-    if found["digest"] != digest:
+    made_by = (digest, LAID_SHARE)
+    found = pickle.loads(kept.read_bytes()) if kept.exists() else {}
+    if found.get("made_by") != made_by:
         def report(done, total):
             if done % 100 == 0 or done == total:
                 print(f"candidates: {done} of {total}", flush=True)
 
-        found = {"digest": digest, "cells": collect(metaphases, indices, manifest, onnx_stages(model, manifest), report)}
+        found = {"made_by": made_by, "cells": collect(metaphases, indices, manifest, onnx_stages(model, manifest, os.cpu_count() or 1), LAID_SHARE, report)}
         kept.write_bytes(pickle.dumps(found))
-    cells = []
-    for index, (boxes, scores, plan, image) in found["cells"].items():
-        item = metaphases.items[index]
-        if len(boxes) and len(item.boxes):
-            cells.append(Boxed(image, boxes, scores, to_network(item.boxes, plan), item.types))
-    return cells
+    return [cell for cell in found["cells"] if len(cell.boxes) and len(cell.truths)]
 
 
 def train(

@@ -4,11 +4,12 @@
         --close-up .runs/close-up/last.pt --run .runs/relation [--views 3] [--epochs 16] [--initial <another run's last.pt>]
 
 First the detector runs over all training images, `--views` times: once as they are, then turned or mirrored, a little
-larger or smaller, in other tones (kept in view-<n>.pkl of the run, for these weights). A step then takes sixteen cells
-and asks of each candidate whether it is the box of a chromosome that no surer one has found - the rule by which evaluate.py
-counts -, where that chromosome lies, of which type it is, and that the embeddings of two overlapping boxes be near where
-they are one chromosome's and apart where they are two's. The images that choose thresholds (evaluate.py --tuning) are left
-out; their loss is printed after each epoch. Written while it trains: last.pt (each epoch), log.jsonl.
+larger or smaller, in other tones, half of them with chromosomes laid at others (kept in view-<n>.pkl of the run, for these
+weights). A step then takes sixteen cells and asks of each candidate whether it is the box of a chromosome that no surer one
+has found - the rule by which evaluate.py counts -, where that chromosome lies, of which type it is, and that the embeddings
+of two overlapping boxes be near where they are one chromosome's and apart where they are two's. The images that choose
+thresholds (evaluate.py --tuning) are left out; their loss is printed after each epoch. Written while it trains: last.pt
+(each epoch), log.jsonl.
 """
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from augment import degrade, dihedral, stretch_limits, tone_table
+from augment import crowded_cell, degrade, dihedral, stretch_limits, tone_table
 from box_coder import HEAD_WEIGHTS, encode_boxes
 from checkpoint import CheckpointError, best_state, check_finite, load_weights, read_checkpoint, refuse_other_settings
 from dataset import DataError, MetaphaseSet
@@ -54,6 +55,7 @@ PAIR_IOU = 0.3
 PULLED_IOU, TYPED_IOU = 0.4, 0.5  # with the nearest truth, from which on a box is pulled to it and has its type
 VIEW_SCALE = 0.15  # log; the size policy takes back what it sees of it
 VIEW_STRENGTH = 0.4
+LAID_SHARE = 0.5  # of the changed views, in which chromosomes are laid at others
 TUNING = 300
 SEED = 4
 
@@ -93,9 +95,10 @@ def changed_view(gray: np.ndarray, boxes: np.ndarray, generator: np.random.Gener
 
 def look_at(metaphases: MetaphaseSet, index: int, view: int, manifest: dict, stages):
     """-> (given, truths in network px, types), or nothing where no candidate is found."""
-    gray, boxes = np.ascontiguousarray(metaphases.image(index)), metaphases.items[index].boxes
+    generator = np.random.default_rng((SEED, view, index))
+    gray, boxes, types = crowded_cell(metaphases, index, generator, LAID_SHARE if view else 0)
     if view:
-        gray, boxes = changed_view(gray, boxes, np.random.default_rng((SEED, view, index)))
+        gray, boxes = changed_view(gray, boxes, generator)
     trace: dict = {}
     plan = detect_chromosomes(gray, manifest, stages, trace).plan
     given = trace["related"]["given"]
@@ -103,7 +106,7 @@ def look_at(metaphases: MetaphaseSet, index: int, view: int, manifest: dict, sta
         return None
     truths = (boxes - np.float32(plan.region[:2] * 2)) * np.float32([plan.scale_x, plan.scale_y] * 2)
     small = {name: value if name == "boxes" else value.astype(np.float16) for name, value in given.items()}
-    return small, truths, metaphases.items[index].types
+    return small, truths, types
 
 
 _work: dict = {}  # what the forked processes inherit
