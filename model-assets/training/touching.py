@@ -1,4 +1,5 @@
-"""Chromosomes laid so that they touch others of their cell: end to end, or with an end at a flank.
+"""Chromosomes laid so that they touch others of their cell: end to end, with an end at a flank, or across each other
+within nearly the same box.
 
 In the data such pairs are rare, and a network that has seen few takes two in a line for a long one. Beyond the paper,
 whose crossings are those of its data.
@@ -15,6 +16,11 @@ MIN_AREA = 60  # px of a silhouette
 END_SHARE = 0.6  # of the pairs that meet end to end; the others meet with an end at a flank
 BEND = math.radians(25)  # standard deviation of the turn where two ends meet
 STRAIGHT_SHARE = 0.7  # of the pairs of ends that lie nearly in a line
+SHARPEST = 2.3  # rad, of the others
+CROSSING_SHARE = 0.3  # of all pairs: across each other within nearly the same box, which one RoI cannot tell apart
+CROSSING_IOU = (0.45, 0.85)
+CROSSING_TRIES = 12
+LEAST_SINE = 0.4  # of the angle at which two cross: one that lies along another cannot be told from it
 # How far the ends lie apart (negative: on each other), in widths of the chromosome.
 GAP = (-0.45, 0.15)
 FLOOR = 40.0  # gray level below which two on each other are not darkened further
@@ -22,11 +28,13 @@ FLOOR = 40.0  # gray level below which two on each other are not darkened furthe
 
 @dataclasses.dataclass(frozen=True)
 class Silhouette:
-    """What is dark in one box: mask [h, w] of the box's patch, `ends` [2, 2] xy in canvas px, `outward` [2, 2] unit vectors
-    there, `width` px, `loose` px by which the label is wider than the mask, a side, in the mean."""
+    """What is dark in one box: mask [h, w] of the box's patch, whose first pixel is `origin`; `outline` [P, 2] and `ends`
+    [2, 2] xy in canvas px, pixel centres, `outward` [2, 2] unit vectors at the ends; `width` px; `loose` px by which the
+    label is wider than the mask, a side, in the mean; `ground` gray level."""
 
     mask: np.ndarray
     origin: np.ndarray
+    outline: np.ndarray
     ends: np.ndarray
     outward: np.ndarray
     width: float
@@ -64,24 +72,24 @@ def silhouette(canvas: np.ndarray, box: np.ndarray) -> Silhouette | None:
         outward.append(direction / max(float(np.hypot(*direction)), 1e-6))
     length = max(float(np.ptp(along)), 1.0)
     loose = (left + top + (width - left - w) + (height - top - h)) / 4
-    return Silhouette(mask, np.array([x0, y0]), np.array(ends), np.array(outward), area / length, loose, ground)
+    contours = cv2.findContours(np.pad(mask, 1).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    outline = max(contours, key=len)[:, 0].astype(np.float64) - 1 + (x0, y0)
+    return Silhouette(mask, np.array([x0, y0]), outline, np.array(ends), np.array(outward), area / length, loose, ground)
 
 
 def _meeting_place(target: Silhouette, generator: np.random.Generator):
     """-> (place xy, direction in which the newcomer leaves it)."""
     if generator.random() < END_SHARE:
         end = int(generator.integers(2))
-        bend = generator.normal(0, BEND) if generator.random() < STRAIGHT_SHARE else generator.uniform(-1.7, 1.7)
+        bend = generator.normal(0, BEND) if generator.random() < STRAIGHT_SHARE else generator.uniform(-SHARPEST, SHARPEST)
         return target.ends[end], _turned(target.outward[end], bend)
-    padded = np.pad(target.mask, 1).astype(np.uint8)
-    contour = max(cv2.findContours(padded, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0], key=len)[:, 0].astype(np.float64) - 1
-    k = int(generator.integers(len(contour)))
-    tangent = contour[(k + 3) % len(contour)] - contour[k - 3]
+    k = int(generator.integers(len(target.outline)))
+    tangent = target.outline[(k + 3) % len(target.outline)] - target.outline[k - 3]
     outward = np.array([tangent[1], -tangent[0]])
-    if outward @ (contour[k] - contour.mean(axis=0)) < 0:
+    if outward @ (target.outline[k] - target.outline.mean(axis=0)) < 0:
         outward = -outward
     outward = outward / max(float(np.hypot(*outward)), 1e-6)
-    return contour[k] + target.origin, _turned(outward, generator.uniform(-1.0, 1.0))
+    return target.outline[k], _turned(outward, generator.uniform(-1.0, 1.0))
 
 
 def _turned(vector: np.ndarray, angle: float) -> np.ndarray:
@@ -89,35 +97,70 @@ def _turned(vector: np.ndarray, angle: float) -> np.ndarray:
     return np.array([c * vector[0] - s * vector[1], s * vector[0] + c * vector[1]])
 
 
+def _rotation(angle: float) -> np.ndarray:
+    return np.stack((_turned(np.array([1.0, 0.0]), angle), _turned(np.array([0.0, 1.0]), angle)), axis=1)
+
+
+def _touching(donor: Silhouette, target: Silhouette, generator: np.random.Generator):
+    """Linear map [2, 2] and offset [2] that lay the donor at an end or flank of the target."""
+    place, leaves = _meeting_place(target, generator)
+    place = place + leaves * donor.width * generator.uniform(*GAP)
+    end = int(generator.integers(2))
+    mirror = _mirror(generator)
+    enters = mirror @ -donor.outward[end]
+    linear = _rotation(math.atan2(leaves[1], leaves[0]) - math.atan2(enters[1], enters[0])) @ mirror
+    return linear, place - linear @ donor.ends[end]
+
+
+def _crossing(donor: Silhouette, target: Silhouette, generator: np.random.Generator):
+    """As `_touching`, across the target within nearly its box; None where the two do not fit so."""
+    target_box = _box_of(target.outline, target.loose)
+    for _ in range(CROSSING_TRIES):
+        linear = _rotation(generator.uniform(0, 2 * math.pi)) @ _mirror(generator)
+        if abs(_sine(linear @ (donor.ends[1] - donor.ends[0]), target.ends[1] - target.ends[0])) < LEAST_SINE:
+            continue
+        shift = generator.normal(0, 0.1, 2) * (target_box[2:] - target_box[:2])
+        offset = (target_box[:2] + target_box[2:]) / 2 + shift - linear @ (donor.ends.sum(axis=0) / 2)
+        box = _box_of(donor.outline @ linear.T + offset, donor.loose)
+        sides = np.clip(np.minimum(box[2:], target_box[2:]) - np.maximum(box[:2], target_box[:2]), 0, None)
+        areas = [float(np.prod(b[2:] - b[:2])) for b in (box, target_box)]
+        overlap = float(np.prod(sides))
+        if CROSSING_IOU[0] <= overlap / (sum(areas) - overlap) <= CROSSING_IOU[1]:
+            return linear, offset
+    return None
+
+
+def _sine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a[0] * b[1] - a[1] * b[0]) / max(float(np.hypot(*a) * np.hypot(*b)), 1e-6)
+
+
+def _mirror(generator: np.random.Generator) -> np.ndarray:
+    return np.diag([1.0, -1.0]) if generator.random() < 0.5 else np.eye(2)
+
+
+def _box_of(outline: np.ndarray, loose: float) -> np.ndarray:
+    """Of an outline [P, 2] through the centres of its pixels: the box [4] that is wider by `loose` on each side."""
+    rim = loose + 0.5
+    return np.concatenate((outline.min(axis=0) + 0.5 - rim, outline.max(axis=0) + 0.5 + rim))
+
+
 def lay_beside(canvas: np.ndarray, donor_box: np.ndarray, target_box: np.ndarray, generator: np.random.Generator) -> np.ndarray | None:
-    """Multiplies a turned copy of one chromosome onto `canvas`, an end at another one -> its box [4], as loose as the
+    """Multiplies a turned copy of one chromosome onto `canvas`, at or across another one -> its box [4], as loose as the
     donor's; None, and the canvas as it was, where one is no clear silhouette or the copy would leave the canvas."""
     donor, target = silhouette(canvas, donor_box), silhouette(canvas, target_box)
     if donor is None or target is None:
         return None
-    place, leaves = _meeting_place(target, generator)
-    place = place + leaves * donor.width * generator.uniform(*GAP)
-    end = int(generator.integers(2))
-    enters = -donor.outward[end]
-    mirror = np.diag([1.0, -1.0]) if generator.random() < 0.5 else np.eye(2)
-    enters = mirror @ enters
-    angle = math.atan2(leaves[1], leaves[0]) - math.atan2(enters[1], enters[0])
-    linear = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]) @ mirror
-    offset = place - linear @ (donor.ends[end] - donor.origin)
-    matrix = np.concatenate((linear, offset[:, None]), axis=1)
+    crossed = _crossing(donor, target, generator) if generator.random() < CROSSING_SHARE else None
+    linear, offset = crossed or _touching(donor, target, generator)
     height, width = canvas.shape
-    h, w = donor.mask.shape
-    where = cv2.warpAffine(donor.mask.astype(np.float32), matrix, (width, height), flags=cv2.INTER_LINEAR)
-    rows, columns = np.flatnonzero(where.max(axis=1) > 0.5), np.flatnonzero(where.max(axis=0) > 0.5)
-    if not len(rows):
-        return None
-    box = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32) + donor.loose * np.float32([-1, -1, 1, 1])
+    box = _box_of(donor.outline @ linear.T + offset, donor.loose).astype(np.float32)
     if (box[:2] < 0).any() or box[2] > width or box[3] > height:
         return None
-    x0, y0 = donor.origin
+    (x0, y0), (h, w) = donor.origin, donor.mask.shape
     darkness = 1 - np.minimum(canvas[y0 : y0 + h, x0 : x0 + w].astype(np.float32) / max(donor.ground, 1.0), 1.0)
     reach = 2 * (max(int(donor.width / 5), 1)) + 1  # the soft rim goes along, the neighbours' pixels do not
     near = cv2.GaussianBlur(cv2.dilate(donor.mask.astype(np.float32), np.ones((reach, reach))), (0, 0), max(reach / 4, 0.6))
+    matrix = np.concatenate((linear, (offset + linear @ donor.origin)[:, None]), axis=1)
     factor = 1 - cv2.warpAffine(darkness * near, matrix, (width, height), flags=cv2.INTER_LINEAR)
     canvas[:] = np.maximum(canvas * factor, np.minimum(canvas, FLOOR)).astype(np.uint8)
     return box

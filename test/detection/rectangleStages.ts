@@ -63,7 +63,8 @@ export function rectangleStages(manifest: Manifest): RectangleStages {
       const types = new Float32Array(numRois * manifest.types.length);
       for (let r = 0; r < numRois; r++) types[r * manifest.types.length + (r % manifest.types.length)] = 0.9;
       const hidden = new Float32Array(numRois * manifest.relation.hidden).fill(0.5);
-      return { scores, deltas: new Float32Array(numRois * 4), embeddings: new Float32Array(numRois), types, hidden };
+      const [secondScores, secondDeltas] = [new Float32Array(numRois), new Float32Array(numRois * 4)];
+      return { scores, deltas: new Float32Array(numRois * 4), embeddings: new Float32Array(numRois), types, hidden, secondScores, secondDeltas };
     },
     async closeUp({ boxes, headScores }) {
       const numBoxes = boxes.length / 4;

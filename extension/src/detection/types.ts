@@ -52,6 +52,10 @@ export interface HeadsOutput {
   readonly types: Float32Array;
   /** [R,width] of which all but the embeddings are made; the width is the graph's own */
   readonly hidden: Float32Array;
+  /** [R] of another chromosome that shares the RoI, as two that cross do */
+  readonly secondScores: Float32Array;
+  /** [R,4] */
+  readonly secondDeltas: Float32Array;
 }
 
 /** What the close-up is fed of B boxes. */
@@ -67,7 +71,7 @@ export interface CloseUpInput {
 }
 
 /** Output of the close-up for the same, as that of the heads. */
-export type CloseUpOutput = Omit<HeadsOutput, 'embeddings'>;
+export type CloseUpOutput = Pick<HeadsOutput, 'scores' | 'deltas' | 'types' | 'hidden'>;
 
 /** What the relation graph is fed of N boxes: all of one cell at once, as each is judged beside its neighbours. */
 export interface RelationInput {
@@ -90,7 +94,7 @@ export interface RelationInput {
 }
 
 /** Output of the relation graph for the same, as that of the heads; the deltas are of the boxes that it was fed. */
-export type RelationOutput = Omit<HeadsOutput, 'hidden'>;
+export type RelationOutput = Pick<HeadsOutput, 'scores' | 'deltas' | 'embeddings' | 'types'>;
 
 /** The five graphs of a model, injected: the room does not know which runtime runs them. */
 export interface Stages<F extends Features = Features> {
