@@ -72,12 +72,6 @@ def steps_of(checkpoint: dict) -> int:
     return int(checkpoint["step"]) + int(checkpoint.get("before", 0))
 
 
-def with_second_answer(state: dict, network: torch.nn.Module) -> dict:
-    """The weights of a detector of before 0.12.0 with the network's own, untrained second answer."""
-    own = {name: value for name, value in network.state_dict().items() if name.startswith("second.")}
-    return {**own, **state}
-
-
 def narrow_rpn(state: dict, rpn_channels: int) -> dict:
     """The weights with an RPN of so many hidden channels: those that weigh most in what it says. A wider one is cut, so
     that training goes on from it; one that is narrow enough is left as it is, and so is a network without one."""

@@ -59,7 +59,6 @@ class Configuration:
     type_weight: float = 0.25
     calm_share: float = 0.25  # the last part of the run, where augmentation is halved: it ends near to real cells
     extra_share: float = 0.0  # share of the samples that come from --extra (drawn cells), the rest from --data
-    second_answer: float = 0.0  # weight of the loss of the first look's second box of a RoI; 0: it says nothing
     touching: float = 0.0  # share of the samples in which chromosomes are laid at the ends and flanks of others
     bf16: bool = False
     seed: int = 7

@@ -24,12 +24,11 @@ from light import level_light
 from nms import hard_nms, soft_nms
 from preprocess import PreprocessError, Tone, contrast_ends, feed_region, histogram, measure_tone
 from proposals import make_proposals
-from refinement import Candidates, doubtful_rows, next_rois, refine, refined_boxes, with_second_answers
+from refinement import Candidates, doubtful_rows, next_rois, refine, refined_boxes
 from size_policy import SizePlan, plan_size, scout_size
 
 METHODS = ("eg", "soft", "hard")
 GRAPHS = ("scout", "dense", "heads", "closeUp", "relation")
-HEADS_OUTPUTS = ("scores", "deltas", "embeddings", "types", "hidden", "secondScores", "secondDeltas")
 # A graph's outputs cannot have the names of its inputs.
 RELATION_OUTPUTS = ("relatedScores", "relatedDeltas", "relatedEmbeddings", "relatedTypes")
 
@@ -40,8 +39,7 @@ class Stages:
 
     scout: u8 [1, 1, h, w] -> f32 [1, 2, h/4, w/4]
     dense: u8 [1, 1, H, W] -> features [1, C, H/8, W/8], objectness [1, 36, ...], deltas [1, 144, ...]
-    heads: features, rois f32 [R, 4] network px -> scores [R], deltas [R, 4], embeddings [R], types [R, 24], hidden [R, W],
-    second scores [R], second deltas [R, 4]
+    heads: features, rois f32 [R, 4] network px -> scores [R], deltas [R, 4], embeddings [R], types [R, 24], hidden [R, W]
     close_up: crops u8 [R, 1, S, S], their boxes f32 [R, 4] network px, their scores f32 [R] -> scores [R],
     deltas [R, 4], types [R, 24], hidden [R, V]; None: the detector of the paper, and what the close-up is trained on
     relation: what `relation_input` gathers of N boxes -> scores [N], deltas [N, 4], embeddings [N], types [N, 24];
@@ -96,9 +94,8 @@ def torch_stages(network, scout, device: str = "cpu", close_up=None, bf16: bool 
 
     def run_heads(features, rois):
         with torch.no_grad(), autocast():
-            scores, deltas, embeddings, types, hidden, second = network.heads(tensor(features), tensor(rois))
-        said = scores.float().sigmoid(), deltas, embeddings, types.float().softmax(dim=1), hidden
-        return numpy((*said, second[:, 0].float().sigmoid(), second[:, 1:]))
+            scores, deltas, embeddings, types, hidden = network.heads(tensor(features), tensor(rois))
+        return numpy((scores.float().sigmoid(), deltas, embeddings, types.float().softmax(dim=1), hidden))
 
     def run_close_up(crops, boxes, scores):
         shape = beside(tensor(boxes), tensor(scores))
@@ -128,7 +125,7 @@ def onnx_stages(model_dir, manifest: dict, num_threads: int = 1) -> Stages:
         lambda image: scout.run(["scout"], {"image": image})[0],
         lambda image: tuple(dense.run(["features", "objectness", "deltas"], {"image": image})),
         lambda features, rois: tuple(
-            heads.run(list(HEADS_OUTPUTS), {"features": features, "rois": rois})
+            heads.run(["scores", "deltas", "embeddings", "types", "hidden"], {"features": features, "rois": rois})
         ),
         close_up and (
             lambda crops, boxes, scores: tuple(
@@ -163,9 +160,9 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
     rois = proposals
     heads = first = stages.heads(features, rois)
     for _ in range(manifest["refinement"]["looks"] - 1):
-        rois, _ = next_rois(*with_second_answers(rois, heads, manifest), plan, manifest)
+        rois, _ = next_rois(rois, heads[0], heads[1], plan, manifest)
         heads = stages.heads(features, rois)
-    scores, head_deltas, embeddings, types, hidden = heads[:5]
+    scores, head_deltas, embeddings, types, hidden = heads
     boxes = made = rois
     close, related = {}, {}
     if stages.close_up:
@@ -189,8 +186,6 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         proposals=proposals,
         first_scores=first[0],
         first_deltas=first[1],
-        first_second_scores=first[5],
-        first_second_deltas=first[6],
         rois=rois,
         heads=heads,
         boxes=made,

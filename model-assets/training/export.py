@@ -34,10 +34,10 @@ from anchors import RATIOS, SIDES, STRIDE
 from box_coder import HEAD_WEIGHTS, MAX_LOG_RATIO, RPN_WEIGHTS
 from close_up import ALONE_IOU, CONTEXT, DELTA_SHARE, SIDE, SURE_SCORE, CloseUp, beside, fused_score
 from close_up import FC as CLOSE_UP_WIDTH
-from checkpoint import CheckpointError, best_state, load_weights, read_checkpoint, steps_of, with_second_answer
+from checkpoint import CheckpointError, best_state, load_weights, read_checkpoint, steps_of
 from configuration import TYPES, Configuration
 from crops import cut_crops
-from detect import HEADS_OUTPUTS, RELATION_OUTPUTS, onnx_stages, read_manifest
+from detect import RELATION_OUTPUTS, onnx_stages, read_manifest
 from embedding_nms import VARIANTS
 from golden import draw_picture, make_golden, write_golden
 from network import DeepACE
@@ -104,9 +104,8 @@ class HeadsStage(torch.nn.Module):
         self.network = network
 
     def forward(self, features, rois):
-        pooled = _OnnxRoiAlign.apply(features, rois, 1.0 / STRIDE, POOLED)
-        scores, deltas, embeddings, types, hidden, second = self.network.classify(pooled)
-        return scores.sigmoid(), deltas, embeddings, types.softmax(dim=1), hidden, second[:, 0].sigmoid(), second[:, 1:]
+        scores, deltas, embeddings, types, hidden = self.network.classify(_OnnxRoiAlign.apply(features, rois, 1.0 / STRIDE, POOLED))
+        return scores.sigmoid(), deltas, embeddings, types.softmax(dim=1), hidden
 
 
 class CloseUpStage(torch.nn.Module):
@@ -137,7 +136,7 @@ def load_network(path: Path):
     checkpoint = read_checkpoint(path)
     config = checkpoint["config"]
     network = DeepACE(config if isinstance(config, Configuration) else Configuration.from_dict(config))
-    load_weights(network, with_second_answer(best_state(checkpoint), network), path)
+    load_weights(network, best_state(checkpoint), path)
     return network.eval(), checkpoint
 
 
@@ -282,8 +281,8 @@ def export_stages(network, scout, close_up, relation, folder: Path) -> dict:
             HeadsStage(network).eval(),
             (features, rois),
             ["features", "rois"],
-            list(HEADS_OUTPUTS),
-            {"features": reduced, **{n: {0: "numRois"} for n in ("rois", *HEADS_OUTPUTS)}},
+            ["scores", "deltas", "embeddings", "types", "hidden"],
+            {"features": reduced, **{n: {0: "numRois"} for n in ("rois", "scores", "deltas", "embeddings", "types", "hidden")}},
         ),
         **stages_after(close_up, relation),
     }
@@ -400,7 +399,7 @@ def default_manifest(model_id: str, version: str, canonical_size: float, looks: 
         "anchors": {"sides": list(SIDES), "ratios": list(RATIOS)},
         "coder": {"rpnWeights": list(RPN_WEIGHTS), "headWeights": list(HEAD_WEIGHTS), "maxLogRatio": MAX_LOG_RATIO},
         "proposals": {"preNms": 6000, "minLogit": -100, "nmsIou": 0.7, "postNms": 300, "minSide": 2},
-        "refinement": {"looks": looks, "minScore": 0.05, "minSecondScore": 0.2, "duplicateIou": 0.8},
+        "refinement": {"looks": looks, "minScore": 0.05, "duplicateIou": 0.8},
         "closeUp": {"side": SIDE, "context": CONTEXT, "sureScore": SURE_SCORE, "aloneIou": ALONE_IOU},
         "relation": {"hidden": hidden, "closeHidden": CLOSE_UP_WIDTH},
         "suppression": {

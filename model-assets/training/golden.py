@@ -21,15 +21,11 @@ arrays
     proposals       float32 [R, 4]              network px
     firstScores     float32 [R]                 first look of the heads, sigmoid applied
     firstDeltas     float32 [R, 4]
-    firstSecondScores float32 [R]               its second answer
-    firstSecondDeltas float32 [R, 4]
     rois            float32 [R', 4]             network px, of the last look
     scores          float32 [R']                last look of the heads
     headDeltas      float32 [R', 4]
     embeddings      float32 [R']
     types           float32 [R', 24]            softmax applied
-    secondScores    float32 [R']                of the last look too, where nobody reads them
-    secondDeltas    float32 [R', 4]
     boxes           float32 [M, 4]              network px, what the last look made, one of each chromosome
     closeUpRows     int32   [B]                 those of them that the close-up looks at
     closeUpCrops    uint8   [B, 1, S, S]
@@ -133,10 +129,8 @@ def make_golden(gray: np.ndarray, manifest: dict, stages) -> tuple:
         "proposals": trace["proposals"],
         "firstScores": trace["first_scores"],
         "firstDeltas": trace["first_deltas"],
-        "firstSecondScores": trace["first_second_scores"],
-        "firstSecondDeltas": trace["first_second_deltas"],
         "rois": trace["rois"],
-        **dict(zip(("scores", "headDeltas", "embeddings", "types", "hidden", "secondScores", "secondDeltas"), trace["heads"])),
+        **dict(zip(("scores", "headDeltas", "embeddings", "types", "hidden"), trace["heads"])),
         "boxes": trace["boxes"],
         **(arrays_of_close_up(close) if close else {}),
         **{"relation" + name[0].upper() + name[1:]: array for name, array in related.get("given", {}).items()},

@@ -174,7 +174,6 @@ class DeepACE(nn.Module):
         self.score = nn.Linear(config.fc, 1)
         self.deltas = nn.Linear(config.fc, 4)
         self.type_logits = nn.Linear(config.fc, len(TYPES))
-        self.second = nn.Linear(config.fc, 5)
         self.template = TemplateModule(config.channels)
         for module in self.modules():
             if isinstance(module, nn.Conv2d) and module.bias is None:
@@ -184,10 +183,8 @@ class DeepACE(nn.Module):
             nn.init.zeros_(layer.bias)
         # Prior of Lin et al. (RetinaNet 4.1): most anchors are background, and the first steps must not explode.
         nn.init.constant_(self.rpn_objectness.bias, -3.0)
-        for layer in (self.deltas, self.second):
-            nn.init.normal_(layer.weight, std=0.001)
-            nn.init.zeros_(layer.bias)
-        nn.init.constant_(self.second.bias[:1], -4.0)  # nothing is said until it is trained
+        nn.init.normal_(self.deltas.weight, std=0.001)
+        nn.init.zeros_(self.deltas.bias)
 
     def dense(self, image: torch.Tensor):
         """u8 [N, 1, H, W] -> P3 [N, C, H/8, W/8], logits [N, 36, H/8, W/8], deltas [N, 144, H/8, W/8]."""
@@ -200,12 +197,10 @@ class DeepACE(nn.Module):
         return roi_align(features, rois, image_index, 1.0 / STRIDE)
 
     def classify(self, pooled: torch.Tensor):
-        """[R, C, 7, 7] -> score logits [R], deltas [R, 4], embeddings [R], type logits [R, 24], what all but the embedding
-        were read from [R, fc], and the second answer: score logit and deltas [R, 5] of another chromosome that shares the
-        RoI, as two that cross do (beyond the paper, after CrowdDet, Chu et al., CVPR 2020)."""
+        """[R, C, 7, 7] -> score logits [R], deltas [R, 4], embeddings [R], type logits [R, 24], and what all but the
+        embedding were read from [R, fc]."""
         hidden = F.relu(self.fc2(F.relu(self.fc1(pooled.flatten(1)))))
-        said = self.score(hidden).squeeze(1), self.deltas(hidden), self.template(pooled), self.type_logits(hidden)
-        return *said, hidden, self.second(hidden)
+        return self.score(hidden).squeeze(1), self.deltas(hidden), self.template(pooled), self.type_logits(hidden), hidden
 
     def heads(self, features: torch.Tensor, rois: torch.Tensor):
         """One image: features [1, C, h, w], rois [R, 4] network px."""

@@ -41,14 +41,6 @@ def refined_boxes(rois, deltas, plan: SizePlan, manifest: dict) -> np.ndarray:
     return clip_boxes(boxes, plan.network_width, plan.network_height)
 
 
-def with_second_answers(rois, heads, manifest: dict) -> tuple:
-    """What a look made of its RoIs, and after it what it made of those in which it saw another chromosome as well
-    -> (rois [S, 4], scores [S], deltas [S, 4]). `heads`: scores, deltas, ..., second scores, second deltas."""
-    scores, deltas, second_scores, second_deltas = heads[0], heads[1], heads[5], heads[6]
-    told = second_scores >= manifest["refinement"]["minSecondScore"]
-    return np.concatenate((rois, rois[told])), np.concatenate((scores, second_scores[told])), np.concatenate((deltas, second_deltas[told]))
-
-
 def next_rois(rois, scores, deltas, plan: SizePlan, manifest: dict) -> tuple:
     """What another look is through: what this look made of its own, without the hopeless and without those that a better
     one covers (IoU above `duplicateIou`): half a dozen proposals end on each chromosome, and one of them is enough to look

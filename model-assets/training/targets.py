@@ -17,10 +17,6 @@ POSITIVE_ROI_IOU = 0.5
 SOFT_IOU = (0.35, 0.75)
 # A second look is through what the first made, but for the hopeless (`refinement.minScore` of the manifest).
 HOPEFUL_SCORE = 0.05
-# Of the second answer, as `refinement.minSecondScore` of the manifest.
-HOPEFUL_SECOND_SCORE = 0.2
-# IoU of a RoI with a second truth from which on there is something to answer a second time.
-SECOND_IOU = 0.45
 
 
 def training_proposals(logits: torch.Tensor, deltas: torch.Tensor, anchors: torch.Tensor, side: int, config) -> torch.Tensor:
@@ -103,7 +99,7 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
     losses["rpn_box"] = F.smooth_l1_loss(deltas.reshape(-1, 4)[positive], torch.cat(targets), beta=config.box_beta, reduction="sum") / number
 
     stage = RoiSamples(all_rois, all_positive, all_box)
-    head, refined = head_losses(model, features, stage, truths, config, autocast, first_look=True)
+    head, refined = head_losses(model, features, stage, truths, config, autocast)
     losses.update(head)
     if config.refined_rois:
         # Inference looks at every chromosome twice, the second time through its refined box: train what it will see.
@@ -126,22 +122,17 @@ class RoiSamples:
     box_of: list
 
 
-def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, config, autocast, first_look: bool = False):
-    """-> (named losses of the heads, the hopeful boxes that they made of the RoIs of each image, without gradient). The
-    first look is asked for its second answers too, where `second_answer` of the configuration is above 0."""
+def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, config, autocast):
+    """-> (named losses of the heads, the hopeful boxes that they made of the RoIs of each image, without gradient)."""
     count = len(truths)
     rois, is_positive = torch.cat(samples.rois), torch.cat(samples.positive)
     image_index = torch.cat([torch.full((len(r),), index, dtype=torch.long) for index, r in enumerate(samples.rois)])
     with autocast():
         pooled = model.pool(features, rois, image_index)
-        score, roi_deltas, embedding, types, _, second = model.classify(pooled)
-    score, roi_deltas, embedding, types, second = score.float(), roi_deltas.float(), embedding.float(), types.float(), second.float()
-    sizes = [len(r) for r in samples.rois]
-    answers = None
-    if first_look and config.second_answer:
-        samples, answers = assign_answers(samples, truths, roi_deltas, second[:, 1:], config.box_beta)
+        score, roi_deltas, embedding, types, _ = model.classify(pooled)
+    score, roi_deltas, embedding, types = score.float(), roi_deltas.float(), embedding.float(), types.float()
     with torch.no_grad():
-        made = decode_boxes(roi_deltas, rois, HEAD_WEIGHTS).split(sizes)
+        made = decode_boxes(roi_deltas, rois, HEAD_WEIGHTS).split([len(r) for r in samples.rois])
         wanted = is_positive.to(score)
         if config.soft_scores:
             wanted = torch.cat([soft_scores(m, boxes) for m, (boxes, _, _) in zip(made, truths)])
@@ -172,71 +163,7 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
     losses["push"] = config.beta * push
     losses["repulsion"] = config.gamma * repulsion
     losses["type"] = config.type_weight * type_loss
-    kept = [hopeful(m, s) for m, s in zip(made, score.detach().split(sizes))]
-    if answers:
-        losses["second"], others = second_losses(second, rois, sizes, answers, truths, config)
-        kept = [torch.cat(pair) for pair in zip(kept, others)]
-    return losses, kept
-
-
-@dataclasses.dataclass(frozen=True)
-class SecondTruths:
-    """Per image: the truth that each RoI is asked for second [R], and whether there is one [R]."""
-
-    box_of: list
-    crowded: list
-
-
-def assign_answers(samples: RoiSamples, truths, deltas: torch.Tensor, second_deltas: torch.Tensor, beta: float):
-    """Which of the two truths that share a RoI each answer is asked for: as costs less (the EMD loss of CrowdDet), for
-    between two crossing ones "the nearest" is a matter of chance. -> (RoiSamples, SecondTruths)."""
-    sizes = [len(r) for r in samples.rois]
-    box_of, other_of, crowded_of = [], [], []
-    for (boxes, _, _), rois, first, mine, theirs in zip(truths, samples.rois, samples.box_of, deltas.detach().split(sizes), second_deltas.detach().split(sizes)):
-        if len(boxes) < 2 or not len(rois):
-            box_of.append(first)
-            other_of.append(first)
-            crowded_of.append(torch.zeros(len(rois), dtype=torch.bool))
-            continue
-        iou, other = box_iou(rois, boxes).scatter(1, first.unsqueeze(1), -1.0).max(dim=1)
-        crowded = iou >= SECOND_IOU
-        near, far = encode_boxes(boxes[first], rois, HEAD_WEIGHTS), encode_boxes(boxes[other], rois, HEAD_WEIGHTS)
-
-        def cost(one, two):
-            return sum(F.smooth_l1_loss(d, t, beta=beta, reduction="none").sum(dim=1) for d, t in ((mine, one), (theirs, two)))
-
-        swapped = crowded & (cost(far, near) < cost(near, far))
-        box_of.append(torch.where(swapped, other, first))
-        other_of.append(torch.where(swapped, first, other))
-        crowded_of.append(crowded)
-    return RoiSamples(samples.rois, samples.positive, box_of), SecondTruths(other_of, crowded_of)
-
-
-def second_losses(second: torch.Tensor, rois: torch.Tensor, sizes: list, answers: SecondTruths, truths, config):
-    """-> (the loss of the second answers [R, 5], the boxes of each image that they are hopeful of)."""
-    crowded = torch.cat(answers.crowded)
-    target = torch.cat([boxes[of] if len(boxes) else r for (boxes, _, _), of, r in zip(truths, answers.box_of, rois.split(sizes))])
-    with torch.no_grad():
-        made = decode_boxes(second[:, 1:], rois, HEAD_WEIGHTS)
-        wanted = torch.where(crowded, soft_share(paired_iou(made, target)), torch.zeros(len(made)).to(made))
-    loss = F.binary_cross_entropy_with_logits(second[:, 0], wanted)
-    if crowded.any():
-        wanted_deltas = encode_boxes(target[crowded], rois[crowded], HEAD_WEIGHTS)
-        box_loss = F.smooth_l1_loss(second[crowded, 1:], wanted_deltas, beta=config.box_beta, reduction="sum")
-        loss = loss + config.box_weight * box_loss / len(rois)
-    told = second[:, 0].detach().sigmoid() >= HOPEFUL_SECOND_SCORE
-    return config.second_answer * loss, [m[t] for m, t in zip(made.split(sizes), told.split(sizes))]
-
-
-def paired_iou(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Boxes [R, 4] and [R, 4] -> IoU of each pair [R]."""
-    shared = intersection(a, b)
-    return shared / (area(a) + area(b) - shared).clamp(min=1e-6)
-
-
-def soft_share(iou: torch.Tensor) -> torch.Tensor:
-    low, high = SOFT_IOU
-    return ((iou - low) / (high - low)).clamp(0, 1)
+    return losses, [hopeful(m, s) for m, s in zip(made, score.detach().split([len(m) for m in made]))]
 
 
 def nearly_positive(rois: torch.Tensor, boxes: torch.Tensor, least: float) -> torch.Tensor:
@@ -252,7 +179,9 @@ def soft_scores(made: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
     """
     if len(boxes) == 0:
         return made.new_zeros(len(made))
-    return soft_share(box_iou(made, boxes).max(dim=1).values)
+    iou = box_iou(made, boxes).max(dim=1).values
+    low, high = SOFT_IOU
+    return ((iou - low) / (high - low)).clamp(0, 1)
 
 
 def hopeful(made: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:

@@ -102,27 +102,6 @@ test('the second look goes through the boxes of the first, without the hopeless'
   expect(cell.candidates.numCandidates).toBe(second.length / 4);
 });
 
-test('a second chromosome in a RoI is looked at by itself', async () => {
-  const stages = rectangleStages(manifest);
-  const looks: Float32Array[] = [];
-  const heads: Stages['heads'] = async (features, rois) => {
-    looks.push(rois);
-    const output = await stages.heads(features, rois);
-    if (looks.length === 1) {
-      // both see another one, half a width to the right; of the first it is likely enough
-      output.secondScores.set([manifest.refinement.minSecondScore, manifest.refinement.minSecondScore - 0.01]);
-      for (const r of [0, 1]) output.secondDeltas[r * 4] = 5;
-    }
-    return output;
-  };
-  await detectChromosomes(rectangleFrame(500, 450, strips(40, 30, 70, 36)), manifest, { ...stages, heads });
-  const [first, second] = looks;
-  expect(second).toHaveLength(first.length + 4);
-  const [x0, y0, x1, y1] = first;
-  const moved = [...second.slice(-4)]; // the least likely
-  [x0 + (x1 - x0) / 2, y0, x1 + (x1 - x0) / 2, y1].forEach((value, k) => expect(moved[k]).toBeCloseTo(value, 2));
-});
-
 describe('the close-up', () => {
   const frame = rectangleFrame(500, 450, strips(40, 30, 70, 36));
   const numTypes = manifest.types.length;
@@ -315,9 +294,6 @@ describe('what a graph returns is checked against the manifest', () => {
     ['NaN scores', (s) => ({
       heads: async (f, rois) => ({ ...(await s.heads(f, rois)), scores: new Float32Array(rois.length / 4).fill(NaN) }),
     }), 'finite scores'],
-    ['too few second answers', (s) => ({
-      heads: async (f, rois) => ({ ...(await s.heads(f, rois)), secondScores: new Float32Array(1) }),
-    }), 'expected 12 secondScores for 12 RoIs, got 1'],
     ['too few embeddings', (s) => ({
       heads: async (f, rois) => ({ ...(await s.heads(f, rois)), embeddings: new Float32Array(1) }),
     }), 'embeddings'],

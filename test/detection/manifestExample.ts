@@ -45,7 +45,7 @@ export function manifestExample(): Manifest {
     anchors: { sides: [32, 64, 96, 128], ratios: [1 / 5, 1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4, 5] },
     coder: { rpnWeights: [1, 1, 1, 1], headWeights: [10, 10, 5, 5], maxLogRatio: Math.log(1000 / 16) },
     proposals: { preNms: 6000, minLogit: 0, nmsIou: 0.7, postNms: 300, minSide: 2 },
-    refinement: { looks: 2, minScore: 0.05, minSecondScore: 0.2, duplicateIou: 0.8 },
+    refinement: { looks: 2, minScore: 0.05, duplicateIou: 0.8 },
     closeUp: { side: 8, context: 1.8, sureScore: 1, aloneIou: 1 },
     relation: { hidden: 3, closeHidden: 2 },
     suppression: {

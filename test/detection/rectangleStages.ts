@@ -63,8 +63,7 @@ export function rectangleStages(manifest: Manifest): RectangleStages {
       const types = new Float32Array(numRois * manifest.types.length);
       for (let r = 0; r < numRois; r++) types[r * manifest.types.length + (r % manifest.types.length)] = 0.9;
       const hidden = new Float32Array(numRois * manifest.relation.hidden).fill(0.5);
-      const [secondScores, secondDeltas] = [new Float32Array(numRois), new Float32Array(numRois * 4)];
-      return { scores, deltas: new Float32Array(numRois * 4), embeddings: new Float32Array(numRois), types, hidden, secondScores, secondDeltas };
+      return { scores, deltas: new Float32Array(numRois * 4), embeddings: new Float32Array(numRois), types, hidden };
     },
     async closeUp({ boxes, headScores }) {
       const numBoxes = boxes.length / 4;

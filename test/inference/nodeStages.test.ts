@@ -26,7 +26,7 @@ afterAll(() => node.stages.dispose());
 test('the self-test passes on the shipped graphs and reports every output', async () => {
   const result = await selfTest(node.stages, node.manifest, golden);
   expect(Object.keys(result.differences)).toEqual([
-    'scoutOutput', 'objectness', 'deltas', 'scores', 'headDeltas', 'embeddings', 'types', 'hidden', 'secondScores', 'secondDeltas',
+    'scoutOutput', 'objectness', 'deltas', 'scores', 'headDeltas', 'embeddings', 'types', 'hidden',
     'closeUpScores', 'closeUpDeltas', 'closeUpTypes', 'closeUpHidden',
     'relatedScores', 'relatedDeltas', 'relatedEmbeddings', 'relatedTypes',
   ]);

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from configuration import Configuration
-from targets import RoiSamples, assign_answers, batch_losses, head_losses, sample_rois, second_losses
+from targets import RoiSamples, batch_losses, head_losses, sample_rois
 
 # Weights that no product of others equals, and the smooth L1 of the paper: 0.5 d^2 below 1, d - 0.5 above.
 WEIGHTS = {"alpha": 2.0, "beta": 3.0, "gamma": 5.0, "type_weight": 7.0, "box_weight": 11.0, "box_beta": 1.0}
@@ -24,7 +24,7 @@ class Answers:
         return rois
 
     def classify(self, pooled):
-        return *self.answers, torch.zeros(0), torch.zeros((len(pooled), 5))
+        return *self.answers, torch.zeros(0)
 
 
 def logits_of(share: float, which: int) -> list:
@@ -122,7 +122,7 @@ class Anchored(Answers):
     def classify(self, pooled):
         count = len(pooled)
         deltas = torch.tensor([[1.0, 0, 0, 0]] * count)
-        return torch.full((count,), math.log(3)), deltas, torch.zeros(count), torch.zeros((count, 24)), torch.zeros(0), torch.zeros((count, 5))
+        return torch.full((count,), math.log(3)), deltas, torch.zeros(count), torch.zeros((count, 24)), torch.zeros(0)
 
 
 @pytest.mark.parametrize("looks", [1, 2])
@@ -160,61 +160,3 @@ def test_rois_in_what_was_cut_off_are_neither_chromosome_nor_background():
     assert chosen[is_positive].tolist() == [on]
     covered, is_positive, _ = sample_rois(rois, truths, torch.tensor([[0.0, 0, 60, 60]]), 6, torch.Generator().manual_seed(1))
     assert on in covered[is_positive].tolist()  # what lies on a truth is one, whatever else was cut there
-
-
-def crossing():
-    """One image: a RoI on each of two bars that cross, one between them, one on a bar that stands alone, one beside all."""
-    pair = torch.tensor([[0.0, 0, 40, 40], [10, 0, 50, 40], [100, 100, 140, 140]])
-    rois = torch.tensor([[0.0, 0, 40, 40], [10, 0, 50, 40], [5, 0, 45, 40], [100, 100, 140, 140], [200, 200, 240, 240]])
-    positive = torch.tensor([True, True, True, True, False])
-    samples = RoiSamples([rois], [positive], [torch.tensor([0, 1, 0, 2, 0])])
-    return samples, [(pair, torch.tensor([0, 1, 2]), NONE)]
-
-
-def test_each_answer_is_asked_for_what_it_is_nearer_to():
-    """Bars of 40 px that lie 10 px apart; between them a step of 5 px is 10 * 5 / 40 = 1.25."""
-    samples, truths = crossing()
-    first, second = torch.zeros((5, 4)), torch.zeros((5, 4))
-    first[2, 0], second[2, 0] = 1.25, -1.25  # the first answer goes right, where the second truth lies
-    assigned, asked = assign_answers(samples, truths, first, second, 1.0)
-    assert asked.crowded[0].tolist() == [True, True, True, False, False]
-    assert assigned.box_of[0].tolist() == [0, 1, 1, 2, 0]
-    assert asked.box_of[0][:3].tolist() == [1, 0, 0]
-    unmoved, _ = assign_answers(samples, truths, -first, -second, 1.0)
-    assert unmoved.box_of[0].tolist() == samples.box_of[0].tolist()
-
-
-def test_a_second_answer_is_wanted_where_two_share_a_roi_and_nowhere_else():
-    samples, truths = crossing()
-    _, asked = assign_answers(samples, truths, torch.zeros((5, 4)), torch.zeros((5, 4)), 1.0)
-    config = Configuration(**WEIGHTS, second_answer=13.0)
-    likely, unlikely = math.log(3), -math.log(99)
-    second = torch.tensor([[likely, 2.5, 0, 0, 0], [likely, -2.5, 0, 0, 0], [unlikely, 1.25, 0, 0, 0], [unlikely] + [9.0] * 4, [likely] + [9.0] * 4])
-    loss, told = second_losses(second, samples.rois[0], [5], asked, truths, config)
-    # the boxes are right, so that only the scores cost: 0.75 twice where 1 is wanted, 0.01 there; 0.01 and 0.75 for 0
-    scores = (2 * math.log(4 / 3) + math.log(100) + math.log(100 / 99) + math.log(4)) / 5
-    assert float(loss) == pytest.approx(13 * scores, rel=1e-5)
-    assert told[0][:2].tolist() == [[10, 0, 50, 40], [0, 0, 40, 40]] and len(told[0]) == 3
-    off = second.clone()
-    off[0, 1] = 2.0  # by half a step, of which smooth L1 takes an eighth; the score wanted falls with the IoU
-    more, _ = second_losses(off, samples.rois[0], [5], asked, truths, config)
-    assert float(more - loss) == pytest.approx(13 * 11 * 0.125 / 5, rel=1e-4)
-
-
-@pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_only_the_first_look_is_asked_twice_and_only_where_it_weighs(weight):
-    samples, truths = crossing()
-    answers = Answers(torch.zeros(5), torch.zeros((5, 4)), torch.zeros(5), torch.zeros((5, 24)))
-    config = Configuration(**WEIGHTS, second_answer=weight)
-    for first_look in (False, True):
-        losses, _ = head_losses(answers, None, samples, truths, config, contextlib.nullcontext, first_look)
-        assert ("second" in losses) == (first_look and weight > 0)
-
-
-def test_an_image_of_one_chromosome_or_none_asks_for_no_second_answer():
-    rois = [torch.tensor([[0.0, 0, 40, 40]]), torch.tensor([[0.0, 0, 40, 40]])]
-    samples = RoiSamples(rois, [torch.tensor([True]), torch.tensor([False])], [torch.tensor([0]), torch.tensor([0])])
-    truths = [(torch.tensor([[0.0, 0, 40, 40]]), torch.tensor([0]), NONE), (NONE, torch.zeros(0, dtype=torch.long), NONE)]
-    _, asked = assign_answers(samples, truths, torch.zeros((2, 4)), torch.zeros((2, 4)), 1.0)
-    loss, told = second_losses(torch.full((2, 5), -20.0), torch.cat(rois), [1, 1], asked, truths, Configuration(second_answer=1.0))
-    assert float(loss) < 1e-6 and [len(boxes) for boxes in told] == [0, 0]

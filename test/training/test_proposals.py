@@ -4,7 +4,7 @@ import pytest
 from anchors import make_anchors
 from export import default_manifest
 from proposals import make_proposals
-from refinement import next_rois, refine, with_second_answers
+from refinement import next_rois, refine
 from size_policy import SizePlan
 
 MANIFEST = default_manifest("test", "0.0.0", 60.0)
@@ -93,14 +93,3 @@ def test_of_boxes_that_end_on_one_chromosome_the_best_is_looked_at_again():
     assert made_of.tolist() == [2, 3, 0]
     # IoU 0.91 with the best one: the same chromosome; 0.36: another one. Best first
     np.testing.assert_allclose(again, rois[[2, 3, 0]], atol=1e-4)
-
-
-def test_a_second_answer_comes_after_all_first_ones_where_it_is_likely_enough():
-    rois = np.array([[0, 0, 10, 10], [20, 0, 30, 10]], np.float32)
-    deltas, second_deltas = np.full((2, 4), 1, np.float32), np.full((2, 4), 2, np.float32)
-    least = MANIFEST["refinement"]["minSecondScore"]
-    heads = (np.array([0.9, 0.8], np.float32), deltas, None, None, None, np.array([least - 0.01, least + 0.01], np.float32), second_deltas)
-    looked, scores, moves = with_second_answers(rois, heads, MANIFEST)
-    assert looked.tolist() == [*rois.tolist(), rois[1].tolist()]
-    assert scores.tolist() == pytest.approx([0.9, 0.8, least + 0.01])
-    assert moves[:, 0].tolist() == [1, 1, 2]

@@ -13,8 +13,8 @@ import { levelLight } from './light.ts';
 import type { Manifest } from './manifest.ts';
 import { preprocess } from './preprocess.ts';
 import { selectProposals } from './proposals.ts';
-import { NO_CANDIDATES, madeBoxes, nextRois, refineRois } from './refinement.ts';
-import type { MadeBoxes } from './refinement.ts';
+import { NO_CANDIDATES, nextRois, refineRois } from './refinement.ts';
+import type { NextRois } from './refinement.ts';
 import { relationInput } from './relation.ts';
 import { chooseRegion, scoutSize } from './sizePolicy.ts';
 import type { Abortable, Candidates, CellDetection, CloseUpOutput, DetectionStage, Features, GrayImage, NetworkImage, Stages } from './types.ts';
@@ -59,18 +59,17 @@ export async function detectChromosomes<F extends Features>(
   const networkImage = preprocess(frame, network.region, network.width, network.height, input);
   const dense = await stages.dense(networkImage);
   let rois: Float32Array;
-  let heads: MadeBoxes['heads'] | null = null;
+  let heads: NextRois['heads'] | null = null;
   try {
     begin('proposals');
     const numAnchors = manifest.anchors.sides.length * manifest.anchors.ratios.length;
     checkGrid('dense', dense, networkImage, manifest.stride, dense.objectness.length / numAnchors);
     rois = selectProposals(dense, network.width, network.height, manifest);
-    for (let look = 1; look <= manifest.refinement.looks && rois.length > 0; look++) {
+    for (let look = 0; look < manifest.refinement.looks && rois.length > 0; look++) {
       begin('heads');
       const seen = await stages.heads(dense.features, rois);
       begin('refinement');
-      if (look < manifest.refinement.looks) rois = nextRois(rois, seen, network, manifest);
-      else ({ rois, heads } = madeBoxes(rois, seen, network, manifest));
+      ({ rois, heads } = nextRois(rois, seen, network, manifest));
     }
   } finally {
     dense.features.dispose();

@@ -77,8 +77,6 @@ export interface Manifest {
     readonly looks: number;
     /** RoIs below this score are not looked at again */
     readonly minScore: number;
-    /** from this score on a second chromosome in a RoI is looked at too */
-    readonly minSecondScore: number;
     /** of RoIs that overlap by more than this, the best one is looked at again. 1: all */
     readonly duplicateIou: number;
   };
@@ -189,7 +187,7 @@ const RULES: Rules = {
   anchors: { sides: positives, ratios: positives },
   coder: { rpnWeights: weights, headWeights: weights, maxLogRatio: positive },
   proposals: { preNms: count, minLogit: number, nmsIou: fraction, postNms: count, minSide: notNegative },
-  refinement: { looks: count, minScore: fraction, minSecondScore: fraction, duplicateIou: fraction },
+  refinement: { looks: count, minScore: fraction, duplicateIou: fraction },
   closeUp: { side: count, context: positive, sureScore: fraction, aloneIou: fraction },
   relation: { hidden: count, closeHidden: count },
   suppression: {

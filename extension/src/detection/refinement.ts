@@ -48,37 +48,31 @@ export function refinedBoxes(
   return boxes;
 }
 
-/** What the last look made, best first: RoIs [R',4] network px, and what the heads said of what they were made of. */
-export interface MadeBoxes {
+/** What another look is through, best first: RoIs [R',4] network px, and what the heads said of what they were made of. */
+export interface NextRois {
   readonly rois: Float32Array;
-  readonly heads: Pick<HeadsOutput, 'scores' | 'embeddings' | 'types' | 'hidden'>;
+  readonly heads: Omit<HeadsOutput, 'deltas'>;
 }
-
-type HeadsManifest = Pick<Manifest, 'coder' | 'types' | 'proposals' | 'refinement' | 'relation'>;
 
 /**
- * What the next look is through, RoIs [R',4] network px, best first: what this one made of its RoIs, and what it made of
- * those in which it saw another chromosome as well (after CrowdDet, Chu et al. 2020). Beyond the paper, after Cascade R-CNN
- * (Cai & Vasconcelos 2018) with shared heads: a proposal lies beside its chromosome, the box made of it lies on it, so
- * score, embedding and type of a second look are surer.
+ * What a look made of its RoIs, without the hopeless and without those that a better one covers: half a dozen proposals
+ * end on each chromosome, and one is enough to look again. Beyond the paper, after Cascade R-CNN (Cai & Vasconcelos 2018)
+ * with shared heads: a proposal lies beside its chromosome, the box made of it lies on it, so score, embedding and type of
+ * a second look are surer.
  */
-export function nextRois(rois: Float32Array, heads: HeadsOutput, network: NetworkSize, manifest: HeadsManifest): Float32Array {
-  checkHeads(heads, rois.length / 4, manifest);
-  const told = [...heads.secondScores.keys()].filter((r) => heads.secondScores[r] >= manifest.refinement.minSecondScore);
-  const boxes = refinedBoxes(
-    concatenate(rois, gatherRows(rois, told, 4)),
-    concatenate(heads.deltas, gatherRows(heads.secondDeltas, told, 4)),
-    network,
-    manifest,
-  );
-  return gatherRows(boxes, hopefulRows(boxes, concatenate(heads.scores, gatherRows(heads.secondScores, told, 1)), manifest), 4);
-}
-
-/** What the last look made of its RoIs. */
-export function madeBoxes(rois: Float32Array, heads: HeadsOutput, network: NetworkSize, manifest: HeadsManifest): MadeBoxes {
-  const widths = checkHeads(heads, rois.length / 4, manifest);
+export function nextRois(
+  rois: Float32Array,
+  heads: HeadsOutput,
+  network: NetworkSize,
+  manifest: Pick<Manifest, 'coder' | 'types' | 'proposals' | 'refinement' | 'relation'>,
+): NextRois {
+  const widths = { scores: 1, deltas: 4, embeddings: 1, types: manifest.types.length, hidden: manifest.relation.hidden };
+  checkRows(heads, rois.length / 4, widths);
   const boxes = refinedBoxes(rois, heads.deltas, network, manifest);
-  const kept = hopefulRows(boxes, heads.scores, manifest);
+  const { minSide } = manifest.proposals;
+  const { minScore, duplicateIou } = manifest.refinement;
+  const hopeful = bestFirst(boxes, heads.scores, minSide, minScore);
+  const kept = nms(gatherRows(boxes, hopeful, 4), duplicateIou).map((place) => hopeful[place]);
   return {
     rois: gatherRows(boxes, kept, 4),
     heads: {
@@ -88,28 +82,6 @@ export function madeBoxes(rois: Float32Array, heads: HeadsOutput, network: Netwo
       hidden: gatherRows(heads.hidden, kept, widths.hidden),
     },
   };
-}
-
-function checkHeads(heads: HeadsOutput, numRois: number, { types, relation }: HeadsManifest) {
-  const widths = { scores: 1, deltas: 4, embeddings: 1, types: types.length, hidden: relation.hidden, secondScores: 1, secondDeltas: 4 };
-  checkRows(heads, numRois, widths);
-  return widths;
-}
-
-function concatenate(a: Float32Array, b: Float32Array): Float32Array {
-  const both = new Float32Array(a.length + b.length);
-  both.set(a);
-  both.set(b, a.length);
-  return both;
-}
-
-/**
- * Without the hopeless and without those that a better one covers: half a dozen proposals end on each chromosome, and one
- * is enough to look again.
- */
-function hopefulRows(boxes: Float32Array, scores: Float32Array, { proposals, refinement }: HeadsManifest): Int32Array {
-  const hopeful = bestFirst(boxes, scores, proposals.minSide, refinement.minScore);
-  return nms(gatherRows(boxes, hopeful, 4), refinement.duplicateIou).map((place) => hopeful[place]);
 }
 
 /** Rows whose box and score are large enough, by descending score; ties go to the earlier one. */

@@ -6,7 +6,7 @@
  */
 import type { Manifest } from './manifest.ts';
 import { checkRows, refinedBoxes } from './refinement.ts';
-import type { MadeBoxes, NetworkSize } from './refinement.ts';
+import type { NetworkSize, NextRois } from './refinement.ts';
 import type { CloseUpOutput, RelationInput } from './types.ts';
 
 /**
@@ -15,7 +15,7 @@ import type { CloseUpOutput, RelationInput } from './types.ts';
  * @throws DetectionError invalidModelOutput where the close-up returns other shapes, or NaN
  */
 export function relationInput(
-  { rois, heads }: MadeBoxes,
+  { rois, heads }: NextRois,
   rows: readonly number[],
   closeUp: CloseUpOutput,
   network: NetworkSize,

@@ -52,10 +52,6 @@ export interface HeadsOutput {
   readonly types: Float32Array;
   /** [R,width] of which all but the embeddings are made; the width is the graph's own */
   readonly hidden: Float32Array;
-  /** [R] of another chromosome that shares the RoI, as two that cross do */
-  readonly secondScores: Float32Array;
-  /** [R,4] */
-  readonly secondDeltas: Float32Array;
 }
 
 /** What the close-up is fed of B boxes. */
@@ -71,7 +67,7 @@ export interface CloseUpInput {
 }
 
 /** Output of the close-up for the same, as that of the heads. */
-export type CloseUpOutput = Pick<HeadsOutput, 'scores' | 'deltas' | 'types' | 'hidden'>;
+export type CloseUpOutput = Omit<HeadsOutput, 'embeddings'>;
 
 /** What the relation graph is fed of N boxes: all of one cell at once, as each is judged beside its neighbours. */
 export interface RelationInput {
@@ -94,7 +90,7 @@ export interface RelationInput {
 }
 
 /** Output of the relation graph for the same, as that of the heads; the deltas are of the boxes that it was fed. */
-export type RelationOutput = Pick<HeadsOutput, 'scores' | 'deltas' | 'embeddings' | 'types'>;
+export type RelationOutput = Omit<HeadsOutput, 'hidden'>;
 
 /** The five graphs of a model, injected: the room does not know which runtime runs them. */
 export interface Stages<F extends Features = Features> {

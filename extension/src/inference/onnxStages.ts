@@ -1,9 +1,8 @@
 /**
  * The five graphs of a model as the pipeline's stages, on ONNX Runtime; the same code for the browser's build and
  * node's. Shapes: image u8 [1,1,H,W] → scout f32 [1,2,H/4,W/4]; image → features, objectness, deltas; features and
- * rois f32 [R,4] → scores, deltas, embeddings, types, hidden, secondScores, secondDeltas; crops u8 [B,1,S,S], boxes f32
- * [B,4], headScores f32 [B] → scores, deltas, types, hidden; a RelationInput of N boxes, f32 → scores, deltas, embeddings,
- * types.
+ * rois f32 [R,4] → scores, deltas, embeddings, types, hidden; crops u8 [B,1,S,S], boxes f32 [B,4], headScores f32 [B] →
+ * scores, deltas, types, hidden; a RelationInput of N boxes, f32 → scores, deltas, embeddings, types.
  */
 import type * as Ort from 'onnxruntime-web';
 import type { CloseUpOutput, Features, NetworkImage, Stages } from '../detection/types.ts';
@@ -20,7 +19,7 @@ export type GraphName = (typeof GRAPHS)[number];
 const OUTPUTS: Record<GraphName, readonly string[]> = {
   scout: ['scout'],
   dense: ['features', 'objectness', 'deltas'],
-  heads: ['scores', 'deltas', 'embeddings', 'types', 'hidden', 'secondScores', 'secondDeltas'],
+  heads: ['scores', 'deltas', 'embeddings', 'types', 'hidden'],
   closeUp: ['scores', 'deltas', 'types', 'hidden'],
   // A graph's outputs cannot have the names of its inputs.
   relation: ['relatedScores', 'relatedDeltas', 'relatedEmbeddings', 'relatedTypes'],
@@ -138,12 +137,7 @@ export async function createOnnxStages(
     },
     async heads({ tensor }, rois) {
       const output = await run('heads', heads, { rois: rowsTensor(ort, rois, 4) }, { features: tensor });
-      return {
-        ...(await taken(output)),
-        embeddings: await take(output.embeddings),
-        secondScores: await take(output.secondScores),
-        secondDeltas: await take(output.secondDeltas),
-      };
+      return { ...(await taken(output)), embeddings: await take(output.embeddings) };
     },
     async closeUp({ crops, side, boxes, headScores }) {
       const inputs = {

@@ -50,8 +50,6 @@ export async function selfTest(
     compare('embeddings', 'embeddings', heads.embeddings, rows);
     compare('types', 'types', heads.types, rows);
     compare('hidden', 'hidden', heads.hidden, rows);
-    compare('secondScores', 'scores', heads.secondScores, rows);
-    compare('secondDeltas', 'deltas', heads.secondDeltas, rows);
   } finally {
     dense.features.dispose();
   }
