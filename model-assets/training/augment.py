@@ -165,13 +165,18 @@ def paste_chromosomes(canvas, boxes, types, metaphases: MetaphaseSet, config, ge
     return np.concatenate((boxes, np.asarray(new_boxes, np.float32))), np.concatenate((types, np.asarray(new_types)))
 
 
+def lay_some(canvas: np.ndarray, boxes: np.ndarray, types: np.ndarray, generator: np.random.Generator):
+    """`lay_touching` of those that stand alone, as in training."""
+    return lay_touching(canvas, boxes, types, isolated_boxes(boxes, margin=DONOR_MARGIN), MOST_TOUCHING, generator)
+
+
 def crowded_cell(metaphases: MetaphaseSet, index: int, generator: np.random.Generator, share: float):
     """One image of the set as it is or, in `share` of the cases, with chromosomes laid at others -> (u8 [H, W], boxes [G, 4]
     image px, types [G])."""
     item = metaphases.items[index]
     gray, boxes, types = np.array(metaphases.image(index)), item.boxes, item.types
     if generator.random() < share:
-        boxes, types = lay_touching(gray, boxes, types, isolated_boxes(boxes, margin=DONOR_MARGIN), MOST_TOUCHING, generator)
+        boxes, types = lay_some(gray, boxes, types, generator)
     return gray, boxes, types
 
 
@@ -264,8 +269,7 @@ def training_sample(metaphases: MetaphaseSet, index: int, config, generator: np.
     if generator.random() < 0.5 * strength:
         boxes, types = paste_chromosomes(canvas, boxes, types, metaphases, config, generator)
     if config.touching and generator.random() < config.touching:
-        alone = isolated_boxes(boxes, margin=DONOR_MARGIN)
-        boxes, types = lay_touching(canvas, boxes, types, alone, MOST_TOUCHING, generator)
+        boxes, types = lay_some(canvas, boxes, types, generator)
     canvas = cv2.LUT(canvas, tone_table(limits, generator, strength))
     if generator.random() < 0.2 * strength:
         draw_nuclei(canvas, boxes, generator)

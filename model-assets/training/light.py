@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from preprocess import histogram, percentile
+from preprocess import part_histograms, percentile
 
 MAX_ROUNDS = 12
 # Of the brightest light: what is darker is no ground any more, and is not made bright.
@@ -20,16 +20,6 @@ def surface_terms(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.stack((np.ones_like(x), x, y, x * x, x * y, y * y), axis=-1)
 
 
-def ground_levels(gray: np.ndarray, parts: int, ground: float) -> np.ndarray:
-    """[parts * parts] row by row: the gray value below which the share `ground` of a part's pixels lies."""
-    height, width = gray.shape
-    rows, columns = ([side * k // parts for k in range(parts + 1)] for side in (height, width))
-    return np.array([
-        percentile(histogram(gray[y0:y1, x0:x1]), ground)
-        for y0, y1 in zip(rows, rows[1:]) for x0, x1 in zip(columns, columns[1:])
-    ], np.float64)
-
-
 def measure_light(gray: np.ndarray, *, parts: int, ground: float, tolerance: float, explained: float, darkest: float):
     """-> (coefficients [6] of `surface_terms`, the brightest light), or None where nothing is to be levelled: the light
     is even (its darkest part has at least `darkest` of the brightest), or no such surface explains the ground of at least
@@ -38,7 +28,8 @@ def measure_light(gray: np.ndarray, *, parts: int, ground: float, tolerance: flo
     gray: u8 [H, W], dark objects on a bright ground."""
     if min(gray.shape) < parts:
         return None
-    level = ground_levels(gray, parts, ground)
+    # The ground of a part: the gray value below which the share `ground` of its pixels lies.
+    level = np.array([percentile(counts, ground) for counts in part_histograms(gray, parts)], np.float64)
     centre = (np.arange(parts) + 0.5) / parts * 2 - 1
     terms = surface_terms(*np.meshgrid(centre, centre)).reshape(-1, 6)
     needed = explained * len(level)

@@ -77,18 +77,20 @@ class Tone:
     high: int
 
 
+def part_histograms(gray: np.ndarray, parts: int) -> list:
+    """[256] counts of each of `parts` x `parts` parts of a frame, row by row; a part without a pixel counts nothing."""
+    height, width = gray.shape
+    rows, columns = ([side * k // parts for k in range(parts + 1)] for side in (height, width))
+    return [histogram(gray[y0:y1, x0:x1]) for y0, y1 in zip(rows, rows[1:]) for x0, x1 in zip(columns, columns[1:])]
+
+
 def tail_balance(gray: np.ndarray) -> int:
     """By how much the upper tails (p99 - p50) of POLARITY_PARTS x POLARITY_PARTS parts of a frame are longer than the lower
     ones (p50 - p01), in sum. In a part the light is nearly even; the whole frame's tails are longest where it falls off."""
-    height, width = gray.shape
-    rows, columns = ([side * k // POLARITY_PARTS for k in range(POLARITY_PARTS + 1)] for side in (height, width))
     balance = 0
-    for y0, y1 in zip(rows, rows[1:]):
-        for x0, x1 in zip(columns, columns[1:]):
-            if y1 > y0 and x1 > x0:
-                counts = histogram(gray[y0:y1, x0:x1])
-                p01, p50, p99 = (percentile(counts, q) for q in (0.01, 0.5, 0.99))
-                balance += (p99 - p50) - (p50 - p01)
+    for counts in part_histograms(gray, POLARITY_PARTS):
+        p01, p50, p99 = (percentile(counts, q) for q in (0.01, 0.5, 0.99))
+        balance += (p99 - p50) - (p50 - p01)
     return balance
 
 

@@ -13,11 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from augment import DONOR_MARGIN, MOST_TOUCHING, isolated_boxes
+from augment import lay_some
 from detect import detect_chromosomes, select_detections
 from evaluate import add_model_arguments, open_validation, progress, spread_indices
 from metrics import match_boxes, summarise
-from touching import lay_touching
 
 FRAME = (1600, 1200)  # px, of a common microscope camera
 SEED = 5
@@ -82,8 +81,7 @@ def vignetted(darkest: float):
 def with_touching(gray, boxes, random):
     """Copies of up to five chromosomes that stand alone laid at the ends and flanks of others: crowding with a known truth."""
     gray = gray.copy()
-    alone = isolated_boxes(boxes, margin=DONOR_MARGIN)
-    return gray, lay_touching(gray, boxes, np.zeros(len(boxes), np.int64), alone, MOST_TOUCHING, random)[0]
+    return gray, lay_some(gray, boxes, np.zeros(len(boxes), np.int64), random)[0]
 
 
 def compressed(quality: int):

@@ -1,6 +1,6 @@
 /**
  * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
- * frame [image px] → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
+ * frame [image px] → polarity, light → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
  * → proposals [R,4] → heads: scores, deltas, embeddings, types, hidden → refinement, as many looks as the manifest wants
  * → close-up of each doubtful box: scores, deltas, types, hidden → relations of all boxes: scores, deltas, embeddings,
  * types → candidates [image px].

@@ -188,19 +188,27 @@ export function normalizePolarity(image: GrayImage): DarkOnBright {
 }
 
 /** By how much the upper tails (p99 − p50) of the parts of an image are longer than the lower ones (p50 − p01), in sum. */
-function tailBalance({ width, height, data }: GrayImage): number {
-  const start = (side: number, part: number): number => Math.floor((side * part) / POLARITY_PARTS);
+function tailBalance(image: GrayImage): number {
   let balance = 0;
-  for (let row = 0; row < POLARITY_PARTS; row++) {
-    for (let column = 0; column < POLARITY_PARTS; column++) {
-      const histogram = new Uint32Array(256);
+  for (const histogram of partHistograms(image, POLARITY_PARTS)) {
+    const [p01, p50, p99] = [0.01, 0.5, 0.99].map((fraction) => histogramPercentile(histogram, fraction));
+    balance += p99 - p50 - (p50 - p01);
+  }
+  return balance;
+}
+
+/** The histogram of each of `parts` × `parts` parts of an image, row by row. The array is the same each time: read it at once. */
+export function* partHistograms({ width, height, data }: GrayImage, parts: number): Generator<Uint32Array> {
+  const start = (side: number, part: number): number => Math.floor((side * part) / parts);
+  const histogram = new Uint32Array(256);
+  for (let row = 0; row < parts; row++) {
+    for (let column = 0; column < parts; column++) {
+      histogram.fill(0);
       const [x0, x1] = [start(width, column), start(width, column + 1)];
       for (let y = start(height, row); y < start(height, row + 1); y++) {
         for (let i = y * width + x0; i < y * width + x1; i++) histogram[data[i]]++;
       }
-      const [p01, p50, p99] = [0.01, 0.5, 0.99].map((fraction) => histogramPercentile(histogram, fraction));
-      balance += p99 - p50 - (p50 - p01);
+      yield histogram;
     }
   }
-  return balance;
 }

@@ -3,7 +3,7 @@
  * The light is taken for a quadratic surface over the frame: as good as a falling-off lamp and vignetting need, and too
  * stiff to follow a chromosome or a nucleus.
  */
-import { grayHistogram, histogramPercentile } from './grayImage.ts';
+import { grayHistogram, histogramPercentile, partHistograms } from './grayImage.ts';
 import type { DarkOnBright } from './grayImage.ts';
 import type { Manifest } from './manifest.ts';
 import type { GrayImage } from './types.ts';
@@ -51,7 +51,8 @@ const surfaceTerms = (x: number, y: number): number[] => [1, x, y, x * x, x * y,
  */
 function measureLight(image: GrayImage, { parts, ground, tolerance, explained, darkest }: Settings): Light | null {
   if (Math.min(image.width, image.height) < parts) return null;
-  const levels = groundLevels(image, parts, ground);
+  // The ground of a part: the gray value below which the share `ground` of its pixels lies.
+  const levels = Array.from(partHistograms(image, parts), (histogram) => histogramPercentile(histogram, ground));
   const terms = levels.map((_, i) => surfaceTerms(centre(i % parts, parts), centre(Math.floor(i / parts), parts)));
   const needed = explained * levels.length;
   let used = levels.map(() => true);
@@ -70,24 +71,6 @@ function measureLight(image: GrayImage, { parts, ground, tolerance, explained, d
   const brightest = Math.max(...lit);
   const least = Math.min(...lit);
   return least > 0 && least < darkest * brightest ? { coefficients, brightest } : null;
-}
-
-/** The gray value below which the share `ground` of each part's pixels lies, row by row, [parts²]. */
-function groundLevels({ width, height, data }: GrayImage, parts: number, ground: number): number[] {
-  const start = (side: number, part: number): number => Math.floor((side * part) / parts);
-  const levels: number[] = [];
-  const histogram = new Uint32Array(256);
-  for (let row = 0; row < parts; row++) {
-    for (let column = 0; column < parts; column++) {
-      histogram.fill(0);
-      const [x0, x1] = [start(width, column), start(width, column + 1)];
-      for (let y = start(height, row); y < start(height, row + 1); y++) {
-        for (let i = y * width + x0; i < y * width + x1; i++) histogram[data[i]]++;
-      }
-      levels.push(histogramPercentile(histogram, ground));
-    }
-  }
-  return levels;
 }
 
 /** Of the places that are `used`, by the normal equations: six unknowns, and places that lie well apart. */
