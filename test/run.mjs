@@ -11,11 +11,15 @@ import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const inRoot = (...parts) => join(root, ...parts);
 
-/** @typedef {{ passed: number, failed: number, skipped: number, why?: string[] }} Outcome */
+/**
+ * `failures`: what failed and how, said again at the very end, so that a log that was cut in its middle still tells it.
+ * @typedef {{ passed: number, failed: number, skipped: number, why?: string[], failures?: string[] }} Outcome
+ */
 
 function onPath(names) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin'];
@@ -60,6 +64,9 @@ async function testFiles(pattern) {
   return entries.filter(entry => pattern.test(entry)).map(entry => join('test', entry));
 }
 
+/** A message without the colours of a terminal and without the test runner's own calls. */
+const essence = message => stripVTControlCharacters(message).split('\n').filter(line => !/^\s+at .*node_modules/.test(line)).slice(0, 100).join('\n');
+
 /** Jest over the files of one kind. A file that cannot start counts as one failure. */
 async function jest(pattern, ignored = [], environment = {}) {
   const files = await testFiles(pattern);
@@ -76,12 +83,14 @@ async function jest(pattern, ignored = [], environment = {}) {
     const result = JSON.parse(await readFile(report, 'utf8').catch(() => 'null'));
     if (!result) return { passed: 0, failed: 1, skipped: 0, why: [`jest wrote no report (exit code ${code})`] };
     const broken = result.testResults.filter(({ status, assertionResults }) => status === 'failed' && !assertionResults.some(one => one.status === 'failed'));
+    const failures = result.testResults.filter(({ status }) => status === 'failed').map(({ name, message }) => `${relative(root, name)}\n${essence(message)}`);
     const skippedIn = result.testResults.filter(({ assertionResults }) => assertionResults.some(({ status }) => status === 'pending')).map(({ name }) => relative(root, name));
     return {
       passed: result.numPassedTests,
       failed: result.numFailedTests + broken.length,
       skipped: result.numPendingTests + result.numTodoTests,
       why: skippedIn.length ? [`skipped by themselves: ${skippedIn.join(', ')}`] : [],
+      failures,
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -121,7 +130,8 @@ const parts = {
     const { code, output } = await run(python, ['-m', 'pytest', '-q', '-p', 'no:cacheprovider', 'test/training'], { env: { OMP_NUM_THREADS: '2' } });
     const summary = output.trim().split('\n').at(-1) ?? '';
     const count = name => Number(new RegExp(`(\\d+) ${name}`).exec(summary)?.[1] ?? 0);
-    const outcome = { passed: count('passed'), failed: count('failed') + count('errors?'), skipped: count('skipped') + count('xfailed') };
+    const failures = output.split('\n').filter(line => /^(FAILED|ERROR) /.test(line));
+    const outcome = { passed: count('passed'), failed: count('failed') + count('errors?'), skipped: count('skipped') + count('xfailed'), failures };
     if (code !== 0 && outcome.failed === 0) return { ...outcome, failed: 1, why: [`pytest ended with exit code ${code}`] };
     return outcome;
   },
@@ -132,16 +142,18 @@ async function main() {
   const unknown = wanted.filter(name => !(name in parts));
   if (unknown.length) throw new Error(`unknown part ${unknown.join(', ')}; known: ${Object.keys(parts).join(' ')}`);
   const total = { passed: 0, failed: 0, skipped: 0 };
-  const lines = [];
+  const lines = [], allFailures = [];
   for (const name of Object.keys(parts)) {
     if (wanted.length && !wanted.includes(name)) continue;
     console.log(`\n== ${name}`);
-    const { passed, failed, skipped, why = [] } = await parts[name]();
+    const { passed, failed, skipped, why = [], failures = [] } = await parts[name]();
+    allFailures.push(...failures);
     total.passed += passed;
     total.failed += failed;
     total.skipped += skipped;
     lines.push(`${name.padEnd(8)} ${passed} passed, ${failed} failed, ${skipped} skipped${why.length ? ` (${why.join('; ')})` : ''}`);
   }
+  if (allFailures.length) console.log(`\n== what failed\n${allFailures.join('\n\n')}`);
   console.log(`\n${lines.join('\n')}`);
   console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   process.exitCode = total.failed ? 1 : 0;

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Page } from 'playwright-core';
+import { keptWork, putKeptWork, untilAllIsKept, untilNothingIsKept } from './keptWork.ts';
 import {
   chromiumPath, launchFromStudyList, openStudy, openViewerSite, pointOnPage, untilCounted, untilImageIsShown, untilReady, type ViewerSite,
 } from './viewerSite.ts';
@@ -170,7 +171,7 @@ inBrowser('chromosome count in the stock viewer', () => {
 
   test('a reload keeps the work and offers it back', async () => {
     const before = await shownCell(page);
-    await page.waitForFunction(async () => (await indexedDB.databases()).some(({ name }) => name === 'chromosome-count'));
+    await untilAllIsKept(page);
     await page.reload();
     await page.getByRole('button', { name: 'Restore' }).click();
     await untilReady(page);
@@ -182,14 +183,20 @@ inBrowser('chromosome count in the stock viewer', () => {
     await page.getByPlaceholder('Your name, for the record').fill('Ada Byron');
     await page.locator('.cc-card').getByRole('button', { name: 'Accept' }).click();
     const before = await page.evaluate(() => JSON.stringify(window.services.chromosomeCountService.getState().caseState!.cells));
+    await untilAllIsKept(page);
+    const kept = (await keptWork(page))!;
     await page.getByRole('button', { name: 'Save to PACS' }).click();
     await page.getByRole('button', { name: 'Saved to PACS' }).waitFor();
+    await untilNothingIsKept(page);
+    // A page that is closed between the two leaves it.
+    await putKeptWork(page, kept);
     await page.reload();
     await untilReady(page);
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().report !== null);
     await page.waitForFunction(() => window.services.chromosomeCountService.getState().summary!.cellsCounted > 0);
     const after = await page.evaluate(() => JSON.stringify(window.services.chromosomeCountService.getState().caseState!.cells));
     expect(JSON.parse(after)).toEqual(JSON.parse(before));
+    await untilNothingIsKept(page);
     expect(await page.getByRole('button', { name: 'Restore' }).count()).toBe(0);
     // Boxes still follow the case after a save.
     const { boxes, count } = await shownCell(page);

@@ -1,5 +1,6 @@
 /** Two readers, the model's own runs, and how every state of the panel looks: complete, in place, usable by everybody. */
 import type { Locator, Page } from 'playwright-core';
+import { numStudiesKept, untilAllIsKept, untilStudiesAreKept } from './keptWork.ts';
 import { cellFacts, clickBox, openReview, recordRun, showCell, untilShownCountIs, violations, type Box } from './reviewSite.ts';
 import { chromiumPath, openViewerSite, studyOf, type ViewerSite } from './viewerSite.ts';
 
@@ -275,15 +276,7 @@ inBrowser('states of the panel', () => {
 
     // A closed tab: the page goes without being asked, and another one of the same profile opens the study.
     const reopened = async (decide: (offer: Locator) => Promise<void>) => {
-      await page.waitForFunction(async study => {
-        const opening = indexedDB.open('chromosome-count');
-        const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
-        if (!database.objectStoreNames.contains('unsaved-work')) return false;
-        const asked = database.transaction('unsaved-work').objectStore('unsaved-work').get(study);
-        const kept = await new Promise<{ caseState: { log: unknown[] } } | undefined>(resolve => (asked.onsuccess = () => resolve(asked.result)));
-        database.close();
-        return kept?.caseState.log.length === window.services.chromosomeCountService.getState().caseState!.log.length;
-      }, await studyOf(site.url, 'SYNTHETIC-1'));
+      await untilAllIsKept(page);
       await page.close();
       page = await openReview(site, { name: '', context });
       const offer = page.getByRole('region', { name: 'Unsaved work' });
@@ -326,24 +319,10 @@ inBrowser('states of the panel', () => {
     await page.close();
   });
 
-  /** Studies of which this browser keeps unsaved work. */
-  const numKept = () =>
-    page.evaluate(async () => {
-      const opening = indexedDB.open('chromosome-count');
-      const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
-      const keys = database.objectStoreNames.contains('unsaved-work') ? database.transaction('unsaved-work').objectStore('unsaved-work').count() : null;
-      const count = keys ? await new Promise<number>(resolve => (keys.onsuccess = () => resolve(keys.result))) : 0;
-      database.close();
-      return count;
-    });
-  const untilKept = async (count: number) => {
-    while ((await numKept()) !== count) await page.evaluate(() => new Promise(requestAnimationFrame));
-  };
-
   test('changes that leave no rest, as those of a run, are kept while they come', async () => {
     page = await openReview(site);
     let isKept = false;
-    const kept = untilKept(1).then(() => (isKept = true));
+    const kept = untilStudiesAreKept(page, 1).then(() => (isKept = true));
     while (!isKept) await recordRun(page, 0, FAR);
     await kept;
     await page.close();
@@ -353,7 +332,7 @@ inBrowser('states of the panel', () => {
     const context = await site.browser.newContext({ viewport: { width: 1280, height: 720 } });
     page = await openReview(site, { context });
     await recordRun(page, 0, FAR);
-    await untilKept(1);
+    await untilStudiesAreKept(page, 1);
     await page.close();
     await context.route('**/app-config.js', async route => {
       const answer = await route.fetch();
@@ -361,7 +340,7 @@ inBrowser('states of the panel', () => {
       await route.fulfill({ response: answer, body: (await answer.text()).replace('customizationService: {}', policy) });
     });
     page = await openReview(site, { context });
-    await untilKept(0);
+    await untilStudiesAreKept(page, 0);
     expect(await page.evaluate(() => window.services.chromosomeCountService.getState().restorable)).toBeNull();
     await recordRun(page, 0, FAR);
     await page.getByRole('tab', { name: 'Settings' }).click();
@@ -370,7 +349,7 @@ inBrowser('states of the panel', () => {
     await expectClean('settings under the policy');
     // What would have been kept is kept within half a second of the last change; leaving the mode would keep it at once.
     await page.evaluate(() => window.services.chromosomeCountService.leave());
-    expect(await numKept()).toBe(0);
+    expect(await numStudiesKept(page)).toBe(0);
     await page.close();
   });
 });

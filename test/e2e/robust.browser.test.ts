@@ -9,6 +9,7 @@ import { uidFor } from '../../extension/demo/dicomImage.mjs';
 import {
   evenField, everyEncoding, goodCell, wholeSlide, withBrokenCodestream, withoutPixelData, withTruncatedJpeg, type TestImage,
 } from './troubleImages.ts';
+import { untilAllIsKept, untilEarlierIsKept } from './keptWork.ts';
 import { chromiumPath, launchFromStudyList, openStudy, openViewerSite, studyOf, untilImageIsShown, untilReady, type ViewerSite } from './viewerSite.ts';
 
 if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so trouble was not provoked in the viewer');
@@ -317,7 +318,7 @@ inBrowser('trouble in the stock viewer', () => {
     await openStudy(page, site.url, patientID);
     await countAll(page);
     await untilRunEnds(page);
-    await page.waitForFunction(async () => (await indexedDB.databases()).some(({ name }) => name === 'chromosome-count'));
+    await untilAllIsKept(page);
     const second = await openPage(context);
     await openStudy(second, site.url, patientID);
     await second.waitForFunction(() => window.services.chromosomeCountService.getState().announcement.includes('open in another tab'));
@@ -366,14 +367,7 @@ inBrowser('trouble in the stock viewer', () => {
     await offer.waitFor();
     await addBox(1);
     await back();
-    await page.waitForFunction(async study => {
-      const opening = indexedDB.open('chromosome-count');
-      const database = await new Promise<IDBDatabase>(resolve => (opening.onsuccess = () => resolve(opening.result)));
-      const asked = database.transaction('unsaved-work').objectStore('unsaved-work').get(study);
-      const kept = await new Promise<{ earlier?: object } | undefined>(resolve => (asked.onsuccess = () => resolve(asked.result)));
-      database.close();
-      return kept?.earlier !== undefined;
-    }, await studyOf(site.url, 'OFFER'));
+    await untilEarlierIsKept(page, await studyOf(site.url, 'OFFER'));
     // From here on what the browser keeps is all there is.
     await page.reload();
     await open();

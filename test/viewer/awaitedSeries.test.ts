@@ -127,7 +127,7 @@ describe('the opening of a study', () => {
     const context = new ServiceContext(page.host, '/', new CountStore({ phase: 'opening', caseState: null, report: null, missing: null } as unknown as CountState));
     context.viewer = { core: {} } as never;
     const openCase = new OpenCase(context, { onChanged: () => {}, onStep: () => {} });
-    const opening = new StudyOpening(context, openCase, { onOpened: async () => {}, onReplaced: () => {}, onCells: () => {} });
+    const opening = new StudyOpening(context, openCase, { onOpened: async () => {}, onReplaced: () => {}, onArchived: () => {}, onCells: () => {} });
     return { ...page, opening, store: context.store };
   }
 

@@ -110,6 +110,8 @@ export class ChromosomeCountService {
         this.runs.cancel();
         this.detector.forgetDetections();
       },
+      // A page that was closed right after saving may have left what it kept.
+      onArchived: archived => void this.work.saved(archived),
       onOpened: studyInstanceUID => this.#opened(studyInstanceUID),
     });
   }

@@ -14,6 +14,8 @@ import { cellIdOf } from './studyCells.ts';
 interface ReportOpeningEvents {
   /** The case is about to be another one: what is under way on its cells, or was found on them, is no longer meant. */
   onReplaced(): void;
+  /** This case lies in the archive. */
+  onArchived(caseState: CaseState): void;
   /** The case with every image of the study in it. */
   withAllCells(caseState: CaseState): CaseState;
   /** A case of the study in which nothing is counted. */
@@ -148,6 +150,7 @@ export class ReportOpening {
   #replaceCase(report: OpenedReport): string[] {
     this.#events.onReplaced();
     if (!report.state) return this.#takeBoxes(report);
+    this.#events.onArchived(report.state);
     this.#openCase.open(this.#events.withAllCells(withReadingEnded(report.state)), `The stored count of ${report.date} is open.`);
     const left = readingLeft(report.state);
     return left ? [left] : [];

@@ -18,6 +18,8 @@ interface StudyOpeningEvents {
   onOpened(studyInstanceUID: string): Promise<void>;
   /** The case is about to be another one: what is under way on its cells, or was found on them, is no longer meant. */
   onReplaced(): void;
+  /** This case, of a stored report, lies in the archive. */
+  onArchived(caseState: CaseState): void;
   /** The cells are known anew, there may be more: which of them the host shows is to be asked again. */
   onCells(): void;
 }
@@ -35,6 +37,7 @@ export class StudyOpening {
     this.#events = events;
     this.#report = new ReportOpening(context, openCase, {
       onReplaced: events.onReplaced,
+      onArchived: events.onArchived,
       withAllCells: caseState => this.#withAllCells(caseState),
       emptyCase: studyInstanceUID => this.#emptyCase(studyInstanceUID),
     });
