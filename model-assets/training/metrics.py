@@ -62,11 +62,15 @@ def match_boxes(boxes, scores, truths, iou_threshold: float = 0.5) -> Match:
     scores = np.asarray(scores, np.float64)
     if len(boxes) != len(scores):
         raise ValueError(f"scores: expected {len(boxes)}, one for each box, got {len(scores)}")
-    hit = np.zeros(len(boxes), bool)
-    found = np.zeros(len(truths), bool)
-    assigned = np.full(len(boxes), -1)
-    if len(boxes) and len(truths):
-        iou = iou_matrix(boxes, truths)
+    return match_overlaps(iou_matrix(boxes, truths), scores, iou_threshold)
+
+
+def match_overlaps(iou: np.ndarray, scores: np.ndarray, iou_threshold: float = 0.5) -> Match:
+    """The rule of `match_boxes` for overlaps that are known; iou [N, G], scores [N]."""
+    hit = np.zeros(iou.shape[0], bool)
+    found = np.zeros(iou.shape[1], bool)
+    assigned = np.full(iou.shape[0], -1)
+    if iou.size:
         best = iou.argmax(axis=1)
         overlap = iou.max(axis=1)
         assigned = np.where(overlap > 0, best, -1)

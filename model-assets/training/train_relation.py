@@ -1,7 +1,8 @@
 """Trains the relation network on what detector and close-up say of the training part; resumes.
 
     python train_relation.py --data <folder> --checkpoint .runs/main/last.pt --scout .runs/scout/last.pt \\
-        --close-up .runs/close-up/last.pt --run .runs/relation [--views 3] [--epochs 16] [--initial <another run's last.pt>]
+        --close-up .runs/close-up/last.pt --run .runs/relation [--views 3] [--epochs 16] [--initial <another run's last.pt>] \\
+        [--earlier <folder of a run for earlier weights>]
 
 First the detector runs over all training images, `--views` times: once as they are, then turned or mirrored, a little
 larger or smaller, in other tones, half of them with chromosomes laid at others (kept in view-<n>.pkl of the run, for these
@@ -31,13 +32,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from augment import crowded_cell, degrade, dihedral, stretch_limits, tone_table
-from box_coder import HEAD_WEIGHTS, encode_boxes
+from box_coder import HEAD_WEIGHTS, decode_boxes, encode_boxes
 from checkpoint import CheckpointError, best_state, check_finite, load_weights, read_checkpoint, refuse_other_settings
 from dataset import DataError, MetaphaseSet
 from detect import detect_chromosomes, torch_stages
 from evaluate import spread_indices
 from export import default_manifest, load_close_up, load_network, load_relation, load_scout
-from metrics import match_boxes
+from metrics import match_overlaps
 from nms import iou_matrix
 from relation import Relation, RelationInput, pair_values
 from train import Average, save
@@ -151,13 +152,14 @@ def relation_losses(network: Relation, cells: list) -> dict:
     near = torch.cat([cell.near for cell in cells])
     scores, deltas, embeddings, types = network(given, torch.cat([cell.pairs for cell in cells]), near, neighbours)
     with torch.no_grad():
-        # By the boxes as they were given: judged by those that it makes, it could move a box away and be right that it is none.
-        boxes, surest = given.boxes.numpy(), scores.numpy()
+        # By the box as it was given or as it is made, whichever fits better: judged by those that it makes, it could move a
+        # box away and be right that it is none; by those given, a box that it makes fit would have to be called none.
+        boxes, made, surest = given.boxes.numpy(), decode_boxes(deltas, given.boxes, HEAD_WEIGHTS).numpy(), scores.numpy()
         found, best, covered = [], [], []
         for cell, start, size in zip(cells, starts, sizes):
             mine = slice(start, start + size)
-            found.append(match_boxes(boxes[mine], surest[mine], cell.truths).true_positive)
             iou = iou_matrix(boxes[mine], cell.truths)
+            found.append(match_overlaps(np.maximum(iou, iou_matrix(made[mine], cell.truths)), surest[mine]).true_positive)
             covered.append(iou.max(axis=1))
             best.append(iou.argmax(axis=1))
     truths = torch.from_numpy(np.concatenate([cell.truths[of] for cell, of in zip(cells, best)]))
@@ -196,6 +198,14 @@ def kept_view(path: Path, digest: str, make) -> list:
     return kept["cells"]
 
 
+def earlier_views(run: Path) -> list:
+    """What other weights said of the training part, as the run that trained for them has kept it."""
+    paths = sorted(run.glob("view-*.pkl"))
+    if not paths:
+        raise DataError(f"{run}: expected the folder of a run with view-<n>.pkl, found none")
+    return [cell for path in paths for cell in pickle.loads(path.read_bytes())["cells"]]
+
+
 def manifest_of(network) -> dict:
     """As the shipped model is exported: `export.py --min-logit 0 --nms-iou 0.6`."""
     manifest = default_manifest("relation", "0.0.0", float(network.config.canonical_size), network.config.looks, network.config.fc)
@@ -225,6 +235,7 @@ def train(
     epochs: int,
     workers: int,
     initial: Path | None = None,
+    earlier: tuple = (),
 ) -> None:
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
@@ -242,19 +253,20 @@ def train(
 
     tuning = looked_at(held, 0, "tuning")
     cells = [cell for view in range(views) for cell in looked_at(learnt, view, f"view-{view}")]
+    # An epoch is as many cells as there are images, so that more views do not make it longer.
+    steps_an_epoch = len(cells) // views // BATCH_CELLS
+    cells += [cell_of(*one) for folder in earlier for one in earlier_views(folder)]
     relation = load_relation(initial).train() if initial else Relation(network.config.fc)
     optimizer = torch.optim.AdamW(relation.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     average, start = Average(relation, EMA), 0
     last = run / "last.pt"
-    settings = {"detector": digest, "views": views, "epochs": epochs, "learning_rate": LEARNING_RATE, "batch_cells": BATCH_CELLS}
+    settings = {"detector": digest, "views": views, "epochs": epochs, "learning_rate": LEARNING_RATE, "batch_cells": BATCH_CELLS, "cells": len(cells)}
     if last.exists():
         state = read_checkpoint(last)
         refuse_other_settings(last, state["config"], settings)
         load_weights(relation, state["model"], last)
         optimizer.load_state_dict(state["optimizer"])
         average.state, start = state["ema"], state["step"]
-    # An epoch is as many cells as there are images, so that more views do not make it longer.
-    steps_an_epoch = len(cells) // views // BATCH_CELLS
     steps = epochs * steps_an_epoch
     began = time.monotonic()
     for epoch in range(start // steps_an_epoch, epochs):
@@ -300,6 +312,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--workers", type=int, default=2, help="processes that run the detector")
     parser.add_argument("--initial", type=Path, help="last.pt of another run, or relation.pt of restore.py, to start a new run from")
+    parser.add_argument("--earlier", type=Path, action="append", default=[], help="folder of a run for earlier weights, whose views are learned from too; repeatable")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     try:
@@ -313,6 +326,7 @@ def main():
             arguments.epochs,
             arguments.workers,
             arguments.initial,
+            tuple(arguments.earlier),
         )
     except (DataError, CheckpointError, FloatingPointError) as error:
         sys.exit(f"train_relation: {error}")

@@ -113,9 +113,10 @@ def cell_of_two() -> Cell:
     return cell_of(values, np.array([[10, 10, 61, 30], [55, 12, 75, 62]], np.float32), np.array([3, 7]))
 
 
-def test_it_learns_that_a_second_box_is_none_and_a_neighbour_is_one():
+def learnt(cell: Cell):
+    """What a small network says of the cell that it has learned by heart: scores, deltas, embeddings, types, and the boxes that it makes."""
     torch.manual_seed(0)
-    network, cell = Relation(16, dropout=0.0), cell_of_two()
+    network = Relation(16, dropout=0.0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
     for _ in range(150):
         losses = relation_losses(network, [cell, cell])
@@ -125,11 +126,28 @@ def test_it_learns_that_a_second_box_is_none_and_a_neighbour_is_one():
     given = RelationInput(*(getattr(cell.given, f.name).float() for f in dataclasses.fields(RelationInput)))
     with torch.no_grad():
         scores, deltas, embeddings, types = network.eval().judge(given)
+    return scores, decode_boxes(deltas, given.boxes, HEAD_WEIGHTS).numpy(), embeddings, types
+
+
+def test_it_learns_that_a_second_box_is_none_and_a_neighbour_is_one():
+    cell = cell_of_two()
+    scores, made, embeddings, types = learnt(cell)
     assert ((scores > 0.5).tolist()) in ([True, False, True], [False, True, True])
     assert types.argmax(dim=1).tolist() == [3, 3, 7]
-    made = decode_boxes(deltas, given.boxes, HEAD_WEIGHTS).numpy()
     assert iou_matrix(made, cell.truths).max(axis=1).min() > 0.95
     assert float((embeddings[0] - embeddings[1]).abs()) < 0.3
+
+
+def test_a_box_that_is_made_to_fit_is_one():
+    """As it was given it lies beside the chromosome by the rule of the count: an IoU below one half."""
+    cell = cell_of_two()
+    boxes = np.array([[10, 10, 60, 30], [55, 20, 75, 106]], np.float32)
+    values = {**example_candidates(2, 16), "boxes": boxes, "scores": np.array([0.9, 0.4], np.float32)}
+    cell = cell_of(values, cell.truths, cell.types)
+    assert 0.4 < iou_matrix(boxes, cell.truths)[1, 1] < 0.5
+    scores, made, _, _ = learnt(cell)
+    assert iou_matrix(made, cell.truths)[1, 1] > 0.9
+    assert (scores > 0.5).tolist() == [True, True]
 
 
 @pytest.fixture()
