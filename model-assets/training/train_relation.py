@@ -236,6 +236,7 @@ def train(
     workers: int,
     initial: Path | None = None,
     earlier: tuple = (),
+    learning_rate: float = LEARNING_RATE,
 ) -> None:
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(SEED)
@@ -251,16 +252,18 @@ def train(
         seen = kept_view(run / f"{name}.pkl", digest, lambda: collect(metaphases, indices, view, manifest, stages, workers))
         return [cell_of(*one) for one in seen]
 
+    # First, so that a wrong folder is told before the detector runs for half an hour.
+    before = [cell_of(*one) for folder in earlier for one in earlier_views(folder)]
     tuning = looked_at(held, 0, "tuning")
     cells = [cell for view in range(views) for cell in looked_at(learnt, view, f"view-{view}")]
     # An epoch is as many cells as there are images, so that more views do not make it longer.
     steps_an_epoch = len(cells) // views // BATCH_CELLS
-    cells += [cell_of(*one) for folder in earlier for one in earlier_views(folder)]
+    cells += before
     relation = load_relation(initial).train() if initial else Relation(network.config.fc)
-    optimizer = torch.optim.AdamW(relation.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    optimizer = torch.optim.AdamW(relation.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
     average, start = Average(relation, EMA), 0
     last = run / "last.pt"
-    settings = {"detector": digest, "views": views, "epochs": epochs, "learning_rate": LEARNING_RATE, "batch_cells": BATCH_CELLS, "cells": len(cells)}
+    settings = {"detector": digest, "views": views, "epochs": epochs, "learning_rate": learning_rate, "batch_cells": BATCH_CELLS, "cells": len(cells)}
     if last.exists():
         state = read_checkpoint(last)
         refuse_other_settings(last, state["config"], settings)
@@ -278,7 +281,7 @@ def train(
         for place in range(steps_an_epoch):
             step = epoch * steps_an_epoch + place
             batch = [cells[int(i)] for i in order[place * BATCH_CELLS : (place + 1) * BATCH_CELLS]]
-            rate = LEARNING_RATE * min(1.0, (step + 1) / WARMUP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+            rate = learning_rate * min(1.0, (step + 1) / WARMUP) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps)))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             losses = relation_losses(relation, batch)
@@ -313,6 +316,7 @@ def main():
     parser.add_argument("--workers", type=int, default=2, help="processes that run the detector")
     parser.add_argument("--initial", type=Path, help="last.pt of another run, or relation.pt of restore.py, to start a new run from")
     parser.add_argument("--earlier", type=Path, action="append", default=[], help="folder of a run for earlier weights, whose views are learned from too; repeatable")
+    parser.add_argument("--learning-rate", type=float, default=LEARNING_RATE, help="the highest of the schedule")
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     try:
@@ -327,6 +331,7 @@ def main():
             arguments.workers,
             arguments.initial,
             tuple(arguments.earlier),
+            arguments.learning_rate,
         )
     except (DataError, CheckpointError, FloatingPointError) as error:
         sys.exit(f"train_relation: {error}")

@@ -9,7 +9,7 @@ import torch
 import train_relation
 from box_coder import HEAD_WEIGHTS, decode_boxes
 from checkpoint import CheckpointError, read_checkpoint
-from dataset import MetaphaseSet
+from dataset import DataError, MetaphaseSet
 from detect import torch_stages
 from export import example_candidates
 from nms import iou_matrix
@@ -140,10 +140,9 @@ def test_it_learns_that_a_second_box_is_none_and_a_neighbour_is_one():
 
 def test_a_box_that_is_made_to_fit_is_one():
     """As it was given it lies beside the chromosome by the rule of the count: an IoU below one half."""
-    cell = cell_of_two()
     boxes = np.array([[10, 10, 60, 30], [55, 20, 75, 106]], np.float32)
     values = {**example_candidates(2, 16), "boxes": boxes, "scores": np.array([0.9, 0.4], np.float32)}
-    cell = cell_of(values, cell.truths, cell.types)
+    cell = cell_of(values, cell_of_two().truths, cell_of_two().types)
     assert 0.4 < iou_matrix(boxes, cell.truths)[1, 1] < 0.5
     scores, made, _, _ = learnt(cell)
     assert iou_matrix(made, cell.truths)[1, 1] > 0.9
@@ -206,6 +205,21 @@ def test_a_new_run_goes_on_from_the_averaged_weights_of_another(run, tmp_path):
     torch.testing.assert_close(anew, first)
     assert not torch.equal(following, first)
     assert float((following - first).abs().max()) < 0.01 < float((following - Relation(32).from_heads.weight).abs().max())
+
+
+def test_views_of_earlier_weights_are_learned_from_as_well(run, tmp_path):
+    """Without them an epoch of one step sees the one cell of the one view; with them it draws from three."""
+    first = run("first", epochs=1, views=1)
+    numbers = []
+    for name, earlier in (("alone", ()), ("more", (tmp_path / "first", tmp_path / "first"))):
+        state = run(name, epochs=1, views=1, initial=tmp_path / "first" / "last.pt", earlier=earlier)
+        numbers.append((state["step"], state["config"]["cells"]))
+    assert numbers == [(first["step"], 1), (first["step"], 3)]
+
+
+def test_a_folder_without_earlier_views_is_told(run, tmp_path):
+    with pytest.raises(DataError, match="nothing: expected the folder of a run with view-<n>.pkl, found none"):
+        run("run", earlier=(tmp_path / "nothing",))
 
 
 def test_views_are_made_once_for_the_same_weights(run, tmp_path, monkeypatch):
