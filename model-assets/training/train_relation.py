@@ -253,12 +253,12 @@ def train(
         return [cell_of(*one) for one in seen]
 
     # First, so that a wrong folder is told before the detector runs for half an hour.
-    before = [cell_of(*one) for folder in earlier for one in earlier_views(folder)]
+    earlier_cells = [cell_of(*one) for folder in earlier for one in earlier_views(folder)]
     tuning = looked_at(held, 0, "tuning")
     cells = [cell for view in range(views) for cell in looked_at(learnt, view, f"view-{view}")]
     # An epoch is as many cells as there are images, so that more views do not make it longer.
     steps_an_epoch = len(cells) // views // BATCH_CELLS
-    cells += before
+    cells += earlier_cells
     relation = load_relation(initial).train() if initial else Relation(network.config.fc)
     optimizer = torch.optim.AdamW(relation.parameters(), lr=learning_rate, weight_decay=WEIGHT_DECAY)
     average, start = Average(relation, EMA), 0

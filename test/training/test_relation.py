@@ -114,7 +114,7 @@ def cell_of_two() -> Cell:
 
 
 def learnt(cell: Cell):
-    """What a small network says of the cell that it has learned by heart: scores, deltas, embeddings, types, and the boxes that it makes."""
+    """What a small network says of the cell that it has learned by heart: scores, boxes that it makes, embeddings, types."""
     torch.manual_seed(0)
     network = Relation(16, dropout=0.0)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3)
