@@ -83,3 +83,31 @@ def narrow_rpn(state: dict, rpn_channels: int) -> dict:
     cut = {name: state[name][kept] for name in ("rpn.weight", "rpn.bias")}
     cut.update({name: state[name][:, kept] for name in ("rpn_objectness.weight", "rpn_deltas.weight")})
     return {**state, **cut}
+
+
+def widen_backbone(state: dict, network: torch.nn.Module, generator: torch.Generator) -> dict:
+    """The weights of a network whose backbone is narrower, made to fit `network`, which then says the same (Net2WiderNet,
+    Chen et al., ICLR 2016). New channels are copies of the old ones in turn; what reads a channel and its copies divides
+    its weight among them at random, so that they part in training. What is not narrower is left as it is.
+    """
+    own = network.state_dict()
+    return {
+        name: widened(value, own[name].shape, generator) if name.startswith(("backbone.", "pyramid.lateral.")) and name in own else value
+        for name, value in state.items()
+    }
+
+
+def widened(value: torch.Tensor, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
+    """A convolution's weight [out, in, k, k], or values of its outputs [out], of more channels."""
+    if value.shape[2:] != shape[2:] or any(new < old for new, old in zip(shape, value.shape)):
+        return value
+    for dimension, (old, new) in enumerate(zip(value.shape[:2], shape[:2])):
+        if new == old:
+            continue
+        copies = torch.arange(new) % old
+        value = value.index_select(dimension, copies)
+        if dimension == 1:
+            part = torch.rand(value.shape[:2], generator=generator) + 0.1
+            whole = torch.zeros(len(value), old).index_add(1, copies, part)
+            value = value * (part / whole[:, copies])[..., None, None]
+    return value

@@ -58,22 +58,21 @@ class Bottleneck(nn.Module):
 
 
 class ResNet(nn.Module):
-    """C3, C4, C5 of a ResNet for one gray channel; `width` is the channels of C2 before expansion."""
+    """C3, C4, C5 of a ResNet for one gray channel; `widths` are the channels of C2 to C5 before expansion."""
 
-    def __init__(self, block, layers, width: int):
+    def __init__(self, block, layers, widths):
         super().__init__()
-        stem = min(64, width)
+        stem = min(64, widths[0])
         self.stem = convolution(1, stem, 7, 2)
         stages, inputs = [], stem
-        for index, depth in enumerate(layers):
-            stage_width = width * 2 ** index
+        for index, (depth, width) in enumerate(zip(layers, widths)):
             blocks = []
             for position in range(depth):
-                blocks.append(block(inputs, stage_width, 2 if index and not position else 1))
-                inputs = stage_width * block.expansion
+                blocks.append(block(inputs, width, 2 if index and not position else 1))
+                inputs = width * block.expansion
             stages.append(nn.Sequential(*blocks))
         self.stages = nn.ModuleList(stages)
-        self.outputs = tuple(width * 2 ** index * block.expansion for index in (1, 2, 3))
+        self.outputs = tuple(width * block.expansion for width in widths[1:])
 
     def forward(self, x):
         x = F.max_pool2d(F.relu(self.stem(x)), 3, 2, 1)
@@ -111,13 +110,16 @@ class VGG16(nn.Module):
 def make_backbone(name: str) -> nn.Module:
     if name == "vgg16":
         return VGG16()
-    block, layers, width = {
-        "resnet18-half": (BasicBlock, (2, 2, 2, 2), 32),
-        "resnet18": (BasicBlock, (2, 2, 2, 2), 64),
-        "resnet50": (Bottleneck, (3, 4, 6, 3), 64),
-        "resnet101": (Bottleneck, (3, 4, 23, 3), 64),
+    full = (64, 128, 256, 512)
+    block, layers, widths = {
+        "resnet18-half": (BasicBlock, (2, 2, 2, 2), (32, 64, 128, 256)),
+        # All of ResNet-18's width but in C5, which would hold three quarters of its weights.
+        "resnet18-slim": (BasicBlock, (2, 2, 2, 2), (64, 128, 256, 256)),
+        "resnet18": (BasicBlock, (2, 2, 2, 2), full),
+        "resnet50": (Bottleneck, (3, 4, 6, 3), full),
+        "resnet101": (Bottleneck, (3, 4, 23, 3), full),
     }[name]
-    return ResNet(block, layers, width)
+    return ResNet(block, layers, widths)
 
 
 class FeaturePyramid(nn.Module):

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from augment import training_sample
-from checkpoint import best_state, check_finite, configuration_of, load_weights, narrow_rpn, read_checkpoint, refuse_other_settings, steps_of
+from checkpoint import best_state, check_finite, configuration_of, load_weights, narrow_rpn, read_checkpoint, refuse_other_settings, steps_of, widen_backbone
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
@@ -156,7 +156,8 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
     before = 0
     if initial:
         begun = read_checkpoint(initial, device)
-        load_weights(model, narrow_rpn(best_state(begun), config.rpn_channels), initial)
+        weights = narrow_rpn(best_state(begun), config.rpn_channels)
+        load_weights(model, widen_backbone(weights, model, torch.Generator().manual_seed(config.seed)), initial)
         before = steps_of(begun)
     optimizer = make_optimizer(model, config)
     average = Average(model, config.ema)

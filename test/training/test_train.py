@@ -9,7 +9,7 @@ from PIL import Image
 import train as training
 from augment import training_sample
 from configuration import Configuration
-from checkpoint import CheckpointError, narrow_rpn, read_checkpoint, steps_of
+from checkpoint import CheckpointError, narrow_rpn, read_checkpoint, steps_of, widen_backbone
 from dataset import MetaphaseSet
 from golden import STRIPS, draw_picture
 from network import DeepACE
@@ -61,6 +61,30 @@ def test_an_rpn_is_cut_to_the_channels_that_weigh_most(drawn, tmp_path):
     training.train(drawn, tmp_path / "first", CONFIG, "cpu", stop_at=1)
     training.train(drawn, tmp_path / "cut", dataclasses.replace(CONFIG, rpn_channels=5), "cpu", stop_at=1, initial=tmp_path / "first" / "last.pt")
     assert weights(tmp_path / "cut")["model"]["rpn.bias"].shape == (5,)
+
+
+def test_a_widened_backbone_says_the_same_and_its_copies_part_in_training(drawn, tmp_path):
+    torch.manual_seed(1)
+    wider = dataclasses.replace(CONFIG, backbone="resnet18-slim")
+    narrow, wide = DeepACE(CONFIG), DeepACE(wider)
+    for layer in narrow.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):  # as training leaves them; a fresh block's last scale is 0
+            for values in (layer.weight.data, layer.running_var):
+                torch.nn.init.uniform_(values, 0.5, 1.5)
+    state = narrow.state_dict()
+    wide.load_state_dict(widen_backbone(state, wide, torch.Generator().manual_seed(2)))
+    picture = torch.from_numpy(draw_picture())[None, None]
+    with torch.no_grad():
+        for got, wanted in zip(wide.eval().dense(picture), narrow.eval().dense(picture)):
+            torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+    for fits, other in ((state, narrow), (wide.state_dict(), narrow)):  # never cut
+        same = widen_backbone(fits, other, torch.Generator())
+        assert all(torch.equal(same[name], value) for name, value in fits.items())
+
+    training.train(drawn, tmp_path / "narrow", CONFIG, "cpu", stop_at=1)
+    training.train(drawn, tmp_path / "wide", wider, "cpu", stop_at=2, initial=tmp_path / "narrow" / "last.pt")
+    stem = weights(tmp_path / "wide")["model"]["backbone.stem.0.weight"]
+    assert stem.shape[0] == 64 and not torch.equal(stem[:32], stem[32:])
 
 
 def test_checkpoint_of_another_configuration_is_refused(drawn, tmp_path):
