@@ -80,5 +80,5 @@ def beside(boxes: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
 
 def fused_score(scores: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
     """The heads' scores [R] and the close-up's logits [R, len(LEVELS)] -> scores [R], 0..1: a weighted mean of logits."""
-    weights = torch.tensor(LEVEL_SHARES, dtype=levels.dtype)
+    weights = torch.tensor(LEVEL_SHARES, dtype=levels.dtype).to(levels.device)
     return (HEADS_SHARE * logit(scores) + (levels * weights).sum(dim=1)).sigmoid()

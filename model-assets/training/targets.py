@@ -1,4 +1,8 @@
-"""What one training step compares: the losses of the RPN and of the heads for a batch (section III-C, Eq. 12)."""
+"""What one training step compares: the losses of the RPN and of the heads for a batch (section III-C, Eq. 12).
+
+The network may be on any device. What it says is compared on the CPU, where truths and drawn samples are: what crosses is
+small, and one code serves both.
+"""
 from __future__ import annotations
 
 import dataclasses
@@ -7,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from anchor_sampling import draw, match_anchors, sample_anchors
-from anchors import make_anchors
+from anchors import STRIDE, make_anchors
 from box_coder import HEAD_WEIGHTS, RPN_WEIGHTS, decode_boxes, encode_boxes
 from losses import area, box_iou, group_losses, intersection, repulsion_loss
 from nms import hard_nms
@@ -17,6 +21,29 @@ POSITIVE_ROI_IOU = 0.5
 SOFT_IOU = (0.35, 0.75)
 # A second look is through what the first made, but for the hopeless (`refinement.minScore` of the manifest).
 HOPEFUL_SCORE = 0.05
+
+
+@dataclasses.dataclass(frozen=True)
+class AnchorSample:
+    """Of one image: the anchors that train the RPN, and what deltas the positive ones should have."""
+
+    positive: torch.Tensor  # [P] indices
+    negative: torch.Tensor  # [Q]
+    deltas: torch.Tensor  # [P, 4]
+
+
+def draw_anchors(boxes: torch.Tensor, ignored: torch.Tensor, side: int, config, generator: torch.Generator) -> AnchorSample:
+    """boxes [G, 4], ignored [I, 4] of a canvas of `side` px."""
+    rows = columns = side // STRIDE
+    anchors = make_anchors(rows, columns)
+    iou, box_of, best = match_anchors(boxes, rows, columns)
+    skip = torch.zeros_like(best)
+    for region in ignored:
+        skip |= (anchors[:, 0] < region[2]) & (anchors[:, 2] > region[0]) & (anchors[:, 1] < region[3]) & (anchors[:, 3] > region[1])
+    of = box_of if config.balanced else None
+    positive, negative = sample_anchors(iou, best, skip, config.hnas, config.anchors_sampled, generator, of)
+    deltas = encode_boxes(boxes[box_of[positive]], anchors[positive], RPN_WEIGHTS) if len(positive) else anchors.new_zeros((0, 4))
+    return AnchorSample(positive, negative, deltas)
 
 
 def training_proposals(logits: torch.Tensor, deltas: torch.Tensor, anchors: torch.Tensor, side: int, config) -> torch.Tensor:
@@ -59,8 +86,9 @@ def sample_rois(rois: torch.Tensor, boxes: torch.Tensor, ignored: torch.Tensor, 
     return rois[chosen], is_positive, box_of[chosen]
 
 
-def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.Generator, autocast) -> dict:
-    """images u8 [N, 1, S, S]; truths: per image (boxes [G, 4], types [G], ignored [I, 4]). -> named scalar losses."""
+def batch_losses(model, images: torch.Tensor, truths, drawn, config, generator: torch.Generator, autocast) -> dict:
+    """images u8 [N, 1, S, S] on the network's device; truths: per image (boxes [G, 4], types [G], ignored [I, 4]); drawn: per
+    image an AnchorSample. -> named scalar losses on the CPU."""
     side = images.shape[-1]
     count = len(images)
     with autocast():
@@ -69,48 +97,41 @@ def batch_losses(model, images: torch.Tensor, truths, config, generator: torch.G
     anchors = make_anchors(rows, columns).to(images.device)
     logits = objectness.float().reshape(count, -1)
     deltas = deltas.float().reshape(count, 36, 4, rows, columns).permute(0, 1, 3, 4, 2).reshape(count, -1, 4)
+    losses = rpn_losses(logits, deltas, drawn, config)
 
-    positives, negatives, targets = [], [], []
-    all_rois, all_positive, all_box = [], [], []
+    rois = []
     for index, (boxes, _, ignored) in enumerate(truths):
-        iou, box_of, best = match_anchors(boxes, rows, columns)
-        skip = torch.zeros_like(best)
-        for region in ignored:
-            inner = (anchors[:, 0] < region[2]) & (anchors[:, 2] > region[0]) & (anchors[:, 1] < region[3]) & (anchors[:, 3] > region[1])
-            skip |= inner
-        of = box_of if config.balanced else None
-        positive, negative = sample_anchors(iou, best, skip, config.hnas, config.anchors_sampled, generator, of)
-        positives.append(positive + index * len(anchors))
-        negatives.append(negative + index * len(anchors))
-        targets.append(encode_boxes(boxes[box_of[positive]], anchors[positive], RPN_WEIGHTS) if len(positive) else anchors.new_zeros((0, 4)))
         with torch.no_grad():
-            proposals = training_proposals(logits[index], deltas[index], anchors, side, config)
-        rois = torch.cat((proposals, jittered(boxes, config.truth_jitter, side, generator)))
-        rois, is_positive, roi_box = sample_rois(rois, boxes, ignored, config.rois_sampled, generator, config.balanced)
-        all_rois.append(rois)
-        all_positive.append(is_positive)
-        all_box.append(roi_box)
-
-    positive, negative = torch.cat(positives), torch.cat(negatives)
-    sampled = torch.cat((logits.reshape(-1)[positive], logits.reshape(-1)[negative]))
-    label = torch.cat((torch.ones(len(positive)), torch.zeros(len(negative)))).to(sampled)
-    losses = {"rpn_score": F.binary_cross_entropy_with_logits(sampled, label)}
-    number = max(len(positive) + len(negative), 1)
-    losses["rpn_box"] = F.smooth_l1_loss(deltas.reshape(-1, 4)[positive], torch.cat(targets), beta=config.box_beta, reduction="sum") / number
-
-    stage = RoiSamples(all_rois, all_positive, all_box)
-    head, refined = head_losses(model, features, stage, truths, config, autocast)
+            proposals = training_proposals(logits[index], deltas[index], anchors, side, config).cpu()
+        known = torch.cat((proposals, jittered(boxes, config.truth_jitter, side, generator)))
+        rois.append(sample_rois(known, boxes, ignored, config.rois_sampled, generator, config.balanced))
+    head, refined = head_losses(model, features, RoiSamples.of(rois), truths, config, autocast)
     losses.update(head)
     if config.refined_rois:
         # Inference looks at every chromosome twice, the second time through its refined box: train what it will see.
-        samples = [
+        rois = [
             sample_rois(boxes_of.clamp(0, side), boxes, ignored, config.refined_rois, generator, config.balanced)
             for boxes_of, (boxes, _, ignored) in zip(refined, truths)
         ]
-        second, _ = head_losses(model, features, RoiSamples(*map(list, zip(*samples))), truths, config, autocast)
+        second, _ = head_losses(model, features, RoiSamples.of(rois), truths, config, autocast)
         for name, value in second.items():
             losses[name] = losses[name] + value
     return losses
+
+
+def rpn_losses(logits: torch.Tensor, deltas: torch.Tensor, drawn, config) -> dict:
+    """logits [N, A], deltas [N, A, 4]; both averaged over all anchors that were drawn."""
+    total = logits.shape[1]
+    positive = torch.cat([sample.positive + index * total for index, sample in enumerate(drawn)])
+    negative = torch.cat([sample.negative + index * total for index, sample in enumerate(drawn)])
+    asked = torch.cat((positive, negative))
+    label = torch.cat((torch.ones(len(positive)), torch.zeros(len(negative))))
+    said = deltas.reshape(-1, 4)[positive.to(deltas.device)].cpu()
+    wanted = torch.cat([sample.deltas for sample in drawn])
+    return {
+        "rpn_score": F.binary_cross_entropy_with_logits(logits.reshape(-1)[asked.to(logits.device)].cpu(), label),
+        "rpn_box": F.smooth_l1_loss(said, wanted, beta=config.box_beta, reduction="sum") / max(len(asked), 1),
+    }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,6 +142,11 @@ class RoiSamples:
     positive: list
     box_of: list
 
+    @staticmethod
+    def of(sampled: list) -> "RoiSamples":
+        """`sampled`: what `sample_rois` drew of each image."""
+        return RoiSamples(*map(list, zip(*sampled)))
+
 
 def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, config, autocast):
     """-> (named losses of the heads, the hopeful boxes that they made of the RoIs of each image, without gradient)."""
@@ -128,9 +154,9 @@ def head_losses(model, features: torch.Tensor, samples: RoiSamples, truths, conf
     rois, is_positive = torch.cat(samples.rois), torch.cat(samples.positive)
     image_index = torch.cat([torch.full((len(r),), index, dtype=torch.long) for index, r in enumerate(samples.rois)])
     with autocast():
-        pooled = model.pool(features, rois, image_index)
+        pooled = model.pool(features, rois.to(features.device), image_index.to(features.device))
         score, roi_deltas, embedding, types, _ = model.classify(pooled)
-    score, roi_deltas, embedding, types = score.float(), roi_deltas.float(), embedding.float(), types.float()
+    score, roi_deltas, embedding, types = (said.float().cpu() for said in (score, roi_deltas, embedding, types))
     with torch.no_grad():
         made = decode_boxes(roi_deltas, rois, HEAD_WEIGHTS).split([len(r) for r in samples.rois])
         wanted = is_positive.to(score)

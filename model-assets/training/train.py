@@ -9,11 +9,13 @@ log.jsonl, curves.png, and preview.png where the data have a validation part.
 from __future__ import annotations
 
 import argparse
+import collections
 import concurrent.futures
 import contextlib
 import dataclasses
 import json
 import math
+import multiprocessing
 import os
 import sys
 import time
@@ -29,7 +31,7 @@ from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
 from preview import draw_preview
-from targets import batch_losses
+from targets import AnchorSample, batch_losses, draw_anchors
 
 SAVE_EVERY_S = 240
 PREVIEW_EVERY = 1000  # steps
@@ -68,18 +70,56 @@ def augmentation_strength(step: int, config: Configuration) -> float:
     return 0.5 if step >= config.steps * (1 - config.calm_share) else 1.0
 
 
-def make_batch(step: int, metaphases: MetaphaseSet, config: Configuration, extra: MetaphaseSet | None = None):
+def make_samples(step: int, metaphases: MetaphaseSet, config: Configuration, extra: MetaphaseSet | None = None) -> list:
+    """-> of each image of a step its Sample and the anchors drawn for it, as arrays: those that come from another process."""
     samples = []
     strength = augmentation_strength(step, config)
     for place, index in enumerate(order_of_images(step, len(metaphases), config)):
         generator = np.random.default_rng((config.seed, step, place))
+        source = metaphases
         if extra is not None and generator.random() < config.extra_share * strength:
-            samples.append(training_sample(extra, int(generator.integers(len(extra))), config, generator, strength))
-        else:
-            samples.append(training_sample(metaphases, index, config, generator, strength))
-    images = torch.from_numpy(np.stack([s.image for s in samples])).unsqueeze(1)
-    truths = [(torch.from_numpy(s.boxes), torch.from_numpy(s.types), torch.from_numpy(s.ignored)) for s in samples]
-    return images, truths
+            source, index = extra, int(generator.integers(len(extra)))
+        sample = training_sample(source, index, config, generator, strength)
+        draw = torch.Generator().manual_seed(int(generator.integers(2 ** 31)))
+        drawn = draw_anchors(torch.from_numpy(sample.boxes), torch.from_numpy(sample.ignored), config.canvas, config, draw)
+        samples.append((sample, drawn.positive.numpy(), drawn.negative.numpy(), drawn.deltas.numpy()))
+    return samples
+
+
+def batch_of(samples: list):
+    """-> images u8 [N, 1, S, S], truths and drawn anchors of `batch_losses`."""
+    images = torch.from_numpy(np.stack([sample.image for sample, *_ in samples])).unsqueeze(1)
+    truths = [tuple(torch.from_numpy(v) for v in (sample.boxes, sample.types, sample.ignored)) for sample, *_ in samples]
+    return images, truths, [AnchorSample(*map(torch.from_numpy, drawn)) for _, *drawn in samples]
+
+
+_work: tuple = ()  # what `make_samples` is given beside the step; forked processes inherit it
+
+
+def _samples_of(step: int) -> list:
+    return make_samples(step, *_work)
+
+
+def batches(steps: range, workers: int, *work):
+    """The batch of each step, made ahead by so many processes, or by one thread. They begin with the call: a process that is
+    forked once the network is on a GPU would share what it must not."""
+    global _work
+    _work = work
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    if workers > 1:
+        # A forked process hangs in the threads of PyTorch that it has not inherited.
+        pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), torch.set_num_threads, (1,))
+    ahead = collections.deque(pool.submit(_samples_of, step) for step in steps[: 2 * workers])
+
+    def made():
+        with pool:
+            for step in steps:
+                samples = ahead.popleft().result()
+                if step + 2 * workers in steps:
+                    ahead.append(pool.submit(_samples_of, step + 2 * workers))
+                yield batch_of(samples)
+
+    return made()
 
 
 def make_optimizer(model, config: Configuration):
@@ -146,52 +186,58 @@ def parse_settings(pairs) -> dict:
     return values
 
 
-def train(data: Path, run: Path, config: Configuration, device: str, stop_at: int | None = None, initial: Path | None = None, extra: Path | None = None):
+def train(
+    data: Path,
+    run: Path,
+    config: Configuration,
+    device: str,
+    stop_at: int | None = None,
+    initial: Path | None = None,
+    extra: Path | None = None,
+    workers: int = 1,
+):
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
     drawn = MetaphaseSet(extra, "train", run.parent / "cache" / extra.name) if extra else None
     validation = MetaphaseSet(data, "val", run.parent / "cache") if (data / "val.json").exists() else None
-    model = DeepACE(config).to(device).to(memory_format=torch.channels_last)
-    before = 0
-    if initial:
-        begun = read_checkpoint(initial, device)
+    model = DeepACE(config)
+    before = start = 0
+    last = run / "last.pt"
+    state = read_checkpoint(last) if last.exists() else None
+    if state:
+        refuse_other_settings(last, configuration_of(state, last).to_dict(), config.to_dict(), CHANGEABLE)
+        load_weights(model, state["model"], last)
+        start, before = state["step"], state.get("before", 0)
+        print(f"resumed at step {start} of {config.steps}", flush=True)
+    elif initial:
+        begun = read_checkpoint(initial)
         weights = narrow_rpn(best_state(begun), config.rpn_channels)
         load_weights(model, widen_backbone(weights, model, torch.Generator().manual_seed(config.seed)), initial)
         before = steps_of(begun)
+    end = min(config.steps, stop_at or config.steps)
+    feed = batches(range(start, end), workers, metaphases, config, drawn)
+    model = model.to(device).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     average = Average(model, config.ema)
-    last = run / "last.pt"
-    start = 0
-    if last.exists():
-        state = read_checkpoint(last, device)
-        refuse_other_settings(last, configuration_of(state, last).to_dict(), config.to_dict(), CHANGEABLE)
-        load_weights(model, state["model"], last)
+    if state:
         optimizer.load_state_dict(state["optimizer"])
-        average.state = state["ema"]
-        start, before = state["step"], state.get("before", 0)
-        print(f"resumed at step {start} of {config.steps}", flush=True)
+        average.state = {name: value.to(device) for name, value in state["ema"].items()}
 
     def autocast():
         return torch.autocast(device.split(":")[0], torch.bfloat16) if config.bf16 else contextlib.nullcontext()
 
     log = run / "log.jsonl"
-    end = min(config.steps, stop_at or config.steps)
-    loader = concurrent.futures.ThreadPoolExecutor(1)
-    ahead = loader.submit(make_batch, start, metaphases, config, drawn)
     sums: dict = {}
     began = saved = time.monotonic()
     model.train()
-    for step in range(start, end):
-        images, truths = ahead.result()
-        if step + 1 < end:
-            ahead = loader.submit(make_batch, step + 1, metaphases, config, drawn)
+    for step, (images, truths, anchors) in zip(range(start, end), feed):
         images = images.to(device).contiguous(memory_format=torch.channels_last)
         rate = learning_rate(step, config)
         for group in optimizer.param_groups:
             group["lr"] = rate
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        losses = batch_losses(model, images, truths, config, generator, autocast)
+        losses = batch_losses(model, images, truths, anchors, config, generator, autocast)
         total = sum(losses.values())
         check_finite("loss", total, step, losses, last)
         optimizer.zero_grad(set_to_none=True)
@@ -217,7 +263,6 @@ def train(data: Path, run: Path, config: Configuration, device: str, stop_at: in
         if validation and done % PREVIEW_EVERY == 0:
             precision, recall = draw_preview(model, average.state, validation, run / "preview.png")
             print(f"preview: precision {precision:.3f} recall {recall:.3f} on the pictured images", flush=True)
-    loader.shutdown()
 
 
 def main():
@@ -231,6 +276,7 @@ def main():
     parser.add_argument("--initial", type=Path, help="checkpoint whose averaged weights to start from")
     parser.add_argument("--extra", type=Path, help="a second such folder, mixed in with the share `extra_share`")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw the samples; 1: a thread of this one")
     arguments = parser.parse_args()
     try:
         config = Configuration.read(arguments.config) if arguments.config else Configuration()
@@ -242,7 +288,8 @@ def main():
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         cv2.setNumThreads(1)
-        train(arguments.data, arguments.run, config, device, arguments.stop_at, arguments.initial, arguments.extra)
+        torch.backends.cudnn.benchmark = True  # every batch has the same canvas
+        train(arguments.data, arguments.run, config, device, arguments.stop_at, arguments.initial, arguments.extra, arguments.workers)
     except (DataError, ValueError, FloatingPointError) as error:
         sys.exit(f"train: {error}")
 

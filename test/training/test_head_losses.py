@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from configuration import Configuration
-from targets import RoiSamples, batch_losses, head_losses, sample_rois
+from targets import RoiSamples, batch_losses, draw_anchors, head_losses, sample_rois
 
 # Weights that no product of others equals, and the smooth L1 of the paper: 0.5 d^2 below 1, d - 0.5 above.
 WEIGHTS = {"alpha": 2.0, "beta": 3.0, "gamma": 5.0, "type_weight": 7.0, "box_weight": 11.0, "box_beta": 1.0}
@@ -73,7 +73,7 @@ def close(got: dict, wanted: dict) -> None:
 
 def test_losses_of_the_heads():
     answers, samples, truths = two_images()
-    losses, made = head_losses(answers, None, samples, truths, Configuration(**WEIGHTS), contextlib.nullcontext)
+    losses, made = head_losses(answers, NONE, samples, truths, Configuration(**WEIGHTS), contextlib.nullcontext)
     close(losses, by_hand())
     rois, image_index = answers.pooled
     assert rois.tolist() == torch.cat(samples.rois).tolist() and image_index.tolist() == [0, 0, 0, 0, 1, 1]
@@ -98,7 +98,7 @@ def test_losses_of_the_heads():
 )
 def test_each_module_has_its_loss(settings, changes):
     answers, samples, truths = two_images()
-    losses, _ = head_losses(answers, None, samples, truths, Configuration(**{**WEIGHTS, **settings}), contextlib.nullcontext)
+    losses, _ = head_losses(answers, NONE, samples, truths, Configuration(**{**WEIGHTS, **settings}), contextlib.nullcontext)
     close(losses, {**by_hand(), **changes})
 
 
@@ -117,7 +117,7 @@ class Anchored(Answers):
         deltas = torch.zeros((2, 144, 8, 8))
         objectness[1, self.ANCHOR, self.ROW, self.COLUMN] = 0
         deltas[1, self.ANCHOR * 4, self.ROW, self.COLUMN] = 0.5
-        return None, objectness, deltas
+        return NONE, objectness, deltas
 
     def classify(self, pooled):
         count = len(pooled)
@@ -132,7 +132,9 @@ def test_losses_of_a_batch(looks):
     truths = [(NONE, torch.zeros(0, dtype=torch.long), NONE), (torch.tensor([[12.0, 4, 44, 36]]), torch.tensor([3]), NONE)]
     config = Configuration(**WEIGHTS, anchors_sampled=8, train_pre_nms=1, rois_sampled=8, refined_rois=8 * (looks - 1))
     images = torch.zeros((2, 1, 64, 64), dtype=torch.uint8)
-    losses = batch_losses(Anchored(), images, truths, config, torch.Generator().manual_seed(1), contextlib.nullcontext)
+    generator = torch.Generator().manual_seed(1)
+    drawn = [draw_anchors(boxes, ignored, 64, config, generator) for boxes, _, ignored in truths]
+    losses = batch_losses(Anchored(), images, truths, drawn, config, generator, contextlib.nullcontext)
     heads = {
         # one of three RoIs lies on a chromosome
         "score": looks * (math.log(4 / 3) + 2 * math.log(4)) / 3,

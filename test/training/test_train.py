@@ -34,6 +34,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one(drawn, tmp_path):
     assert any(not torch.equal(whole["model"][n], whole["ema"][n]) for n in whole["ema"])
 
 
+def test_samples_drawn_by_processes_are_those_of_a_thread(drawn, tmp_path):
+    training.train(drawn, tmp_path / "thread", CONFIG, "cpu", stop_at=3)
+    training.train(drawn, tmp_path / "processes", CONFIG, "cpu", stop_at=3, workers=2)
+    thread, processes = weights(tmp_path / "thread"), weights(tmp_path / "processes")
+    for name, value in thread["model"].items():
+        torch.testing.assert_close(processes["model"][name], value, rtol=0, atol=0, msg=name)
+
+
 def test_a_run_that_begins_from_another_adds_to_its_steps(drawn, tmp_path):
     training.train(drawn, tmp_path / "first", CONFIG, "cpu", stop_at=2)
     training.train(drawn, tmp_path / "second", CONFIG, "cpu", stop_at=1, initial=tmp_path / "first" / "last.pt")
