@@ -71,7 +71,7 @@ def augmentation_strength(step: int, config: Configuration) -> float:
 
 
 def make_samples(step: int, metaphases: MetaphaseSet, config: Configuration, extra: MetaphaseSet | None = None) -> list:
-    """-> of each image of a step its Sample and the anchors drawn for it, as arrays: those that come from another process."""
+    """-> of each image of a step its Sample and the anchors drawn for it, as arrays, which cross between processes cheaply."""
     samples = []
     strength = augmentation_strength(step, config)
     for place, index in enumerate(order_of_images(step, len(metaphases), config)):
@@ -105,9 +105,12 @@ def batches(steps: range, workers: int, *work):
     forked once the network is on a GPU would share what it must not."""
     global _work
     _work = work
-    pool = concurrent.futures.ThreadPoolExecutor(1)
-    if workers > 1:
-        # A forked process hangs in the threads of PyTorch that it has not inherited.
+    if workers < 1:
+        raise ValueError(f"workers: expected at least 1, got {workers}")
+    if workers == 1:
+        pool = concurrent.futures.ThreadPoolExecutor(1)
+    else:
+        # One thread each: a forked process hangs in those of PyTorch, which it has not inherited.
         pool = concurrent.futures.ProcessPoolExecutor(workers, multiprocessing.get_context("fork"), torch.set_num_threads, (1,))
     ahead = collections.deque(pool.submit(_samples_of, step) for step in steps[: 2 * workers])
 

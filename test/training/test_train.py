@@ -40,6 +40,8 @@ def test_samples_drawn_by_processes_are_those_of_a_thread(drawn, tmp_path):
     thread, processes = weights(tmp_path / "thread"), weights(tmp_path / "processes")
     for name, value in thread["model"].items():
         torch.testing.assert_close(processes["model"][name], value, rtol=0, atol=0, msg=name)
+    with pytest.raises(ValueError, match="workers: expected at least 1, got 0"):
+        training.train(drawn, tmp_path / "none", CONFIG, "cpu", workers=0)
 
 
 def test_a_run_that_begins_from_another_adds_to_its_steps(drawn, tmp_path):
