@@ -1,6 +1,6 @@
 """Averages the weights of training runs that followed each other, each to the end of its schedule, and measures the
 statistics of batch normalisation anew (stochastic weight averaging: Izmailov et al., UAI 2018; for detectors Zhang et al.,
-"SWA Object Detection", 2020). What is read is as fast as one of them.
+"SWA Object Detection", 2020). The averaged network is as fast as one of them.
 
     python average.py --data <folder> --out .runs/mean/last.pt .runs/a/last.pt .runs/b/last.pt .runs/c/last.pt
 
@@ -21,7 +21,7 @@ from dataset import DataError, MetaphaseSet
 from network import DeepACE, normalise
 from train import batch_of, make_samples, save
 
-BATCHES = 120  # for the statistics; their mean no longer moves
+BATCHES = 120  # for the statistics
 SEED = 99
 
 

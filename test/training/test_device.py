@@ -1,33 +1,19 @@
 """The network on another device than truths and samples, as on a GPU: nothing meets across, and the numbers are the same."""
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
 import torch
 
+import tiny_run
 import train as training
 from checkpoint import read_checkpoint
-from configuration import Configuration
 from detect import torch_stages
 from far_device import DEVICE, FarDevice, FarTensor
 from golden import draw_picture
 
-CONFIG = Configuration(
-    channels=16,
-    rpn_channels=16,
-    fc=16,
-    canvas=128,
-    batch=2,
-    steps=6,
-    warmup=2,
-    train_post_nms=40,
-    rois_sampled=32,
-    anchors_sampled=128,
-    soft_scores=True,
-    balanced=True,
-    truth_jitter=0.1,
-    push_by_overlap=True,
-)
+CONFIG = dataclasses.replace(tiny_run.CONFIG, balanced=True, truth_jitter=0.1, push_by_overlap=True)
 
 
 def test_the_far_device_is_strict():

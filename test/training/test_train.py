@@ -13,8 +13,7 @@ from checkpoint import CheckpointError, narrow_rpn, read_checkpoint, steps_of, w
 from dataset import MetaphaseSet
 from golden import STRIPS, draw_picture
 from network import DeepACE
-
-CONFIG = Configuration(channels=16, rpn_channels=16, fc=16, canvas=128, batch=2, steps=6, warmup=2, train_post_nms=40, rois_sampled=32, anchors_sampled=128, soft_scores=True)
+from tiny_run import CONFIG
 
 
 def weights(run):
