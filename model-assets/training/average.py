@@ -19,7 +19,7 @@ import torch
 from checkpoint import CheckpointError, best_state, configuration_of, load_weights, read_checkpoint
 from dataset import DataError, MetaphaseSet
 from network import DeepACE, normalise
-from train import batch_of, make_samples, save
+from train import batch_of, make_samples, save, shown_images
 
 BATCHES = 120  # for the statistics
 SEED = 99
@@ -41,9 +41,10 @@ def measure_statistics(model: DeepACE, metaphases: MetaphaseSet, batches: int = 
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean of all batches
     model.train()
+    shown = shown_images(metaphases, None)
     with torch.no_grad():
         for step in range(batches):
-            images, _, _ = batch_of(make_samples(step, metaphases, config))
+            images, _, _ = batch_of(make_samples(step, metaphases, shown, config))
             model.backbone(normalise(images).contiguous(memory_format=torch.channels_last))
     for norm, value in zip(norms, momentum):
         norm.momentum = value

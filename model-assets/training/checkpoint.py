@@ -85,6 +85,21 @@ def narrow_rpn(state: dict, rpn_channels: int) -> dict:
     return {**state, **cut}
 
 
+def deepen_backbone(state: dict, network: torch.nn.Module) -> dict:
+    """The weights of a ResNet with fewer blocks in a stage, made to fit `network`, which then says the same (Net2DeeperNet,
+    Chen et al., ICLR 2016). The blocks that it has more are those that it was made with: the scale of a new block's last
+    norm is zero, so it passes on what it is fed. `network` must be fresh.
+    """
+
+    def is_added(name: str) -> bool:
+        backbone, stages, stage, block = (name.split(".") + [""] * 4)[:4]
+        begun = f"{backbone}.{stages}.{stage}.0.first.0.weight" in state
+        return begun and f"{backbone}.{stages}.{stage}.{block}.first.0.weight" not in state
+
+    added = {name: value for name, value in network.state_dict().items() if name.startswith("backbone.stages.") and is_added(name)}
+    return {**state, **added}
+
+
 def widen_backbone(state: dict, network: torch.nn.Module, generator: torch.Generator) -> dict:
     """The weights of a network whose backbone is narrower, made to fit `network`, which then says the same (Net2WiderNet,
     Chen et al., ICLR 2016). New channels are copies of the old ones in turn; what reads a channel and its copies divides

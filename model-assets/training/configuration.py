@@ -8,7 +8,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-BACKBONES = ("resnet18-half", "resnet18-slim", "resnet18", "resnet50", "resnet101", "vgg16")
+BACKBONES = ("resnet18-half", "resnet24-half", "resnet18-slim", "resnet18", "resnet50", "resnet101", "vgg16")
 HNAS = ("off", "v1", "v2")
 REPULSION = ("off", "rep", "tnrl")
 

@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from augment import training_sample
-from checkpoint import best_state, check_finite, configuration_of, load_weights, narrow_rpn, read_checkpoint, refuse_other_settings, steps_of, widen_backbone
+from checkpoint import best_state, check_finite, configuration_of, deepen_backbone, load_weights, narrow_rpn, read_checkpoint, refuse_other_settings, steps_of, widen_backbone
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
@@ -35,6 +35,7 @@ from targets import AnchorSample, batch_losses, draw_anchors
 
 SAVE_EVERY_S = 240
 PREVIEW_EVERY = 1000  # steps
+MOST_REPEATS = 2  # of an image that is counted wrongly, in an epoch
 # What a resumed run may change; anything else makes the checkpoint one of another configuration.
 CHANGEABLE = ("steps", "extra_share", "refined_rois", "calm_share")
 
@@ -46,12 +47,21 @@ def learning_rate(step: int, config: Configuration) -> float:
     return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))))
 
 
-def order_of_images(step: int, count: int, config: Configuration) -> list[int]:
-    """Images of one step: each epoch is one seeded permutation."""
+def shown_images(metaphases: MetaphaseSet, hard: Path | None) -> list[int]:
+    """Images of one epoch: each once, and once more for each error that `hard` (of hard_images.py) has of it, up to two."""
+    errors = json.loads(hard.read_text()) if hard else {}
+    unknown = set(errors) - {item.file_name for item in metaphases.items}
+    if unknown:
+        raise ValueError(f"{hard}: expected names of training images, got {min(unknown)}")
+    return [index for index, item in enumerate(metaphases.items) for _ in range(1 + min(errors.get(item.file_name, 0), MOST_REPEATS))]
+
+
+def order_of_images(step: int, shown: list[int], config: Configuration) -> list[int]:
+    """Images of one step: each epoch is one seeded permutation of those `shown`."""
     result = []
     for position in range(step * config.batch, (step + 1) * config.batch):
-        epoch, place = divmod(position, count)
-        result.append(int(permutation(epoch, count, config.seed)[place]))
+        epoch, place = divmod(position, len(shown))
+        result.append(shown[permutation(epoch, len(shown), config.seed)[place]])
     return result
 
 
@@ -70,11 +80,11 @@ def augmentation_strength(step: int, config: Configuration) -> float:
     return 0.5 if step >= config.steps * (1 - config.calm_share) else 1.0
 
 
-def make_samples(step: int, metaphases: MetaphaseSet, config: Configuration, extra: MetaphaseSet | None = None) -> list:
+def make_samples(step: int, metaphases: MetaphaseSet, shown: list[int], config: Configuration, extra: MetaphaseSet | None = None) -> list:
     """-> of each image of a step its Sample and the anchors drawn for it, as arrays, which cross between processes cheaply."""
     samples = []
     strength = augmentation_strength(step, config)
-    for place, index in enumerate(order_of_images(step, len(metaphases), config)):
+    for place, index in enumerate(order_of_images(step, shown, config)):
         generator = np.random.default_rng((config.seed, step, place))
         source = metaphases
         if extra is not None and generator.random() < config.extra_share * strength:
@@ -198,10 +208,12 @@ def train(
     initial: Path | None = None,
     extra: Path | None = None,
     workers: int = 1,
+    hard: Path | None = None,
 ):
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(config.seed)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
+    shown = shown_images(metaphases, hard)
     drawn = MetaphaseSet(extra, "train", run.parent / "cache" / extra.name) if extra else None
     validation = MetaphaseSet(data, "val", run.parent / "cache") if (data / "val.json").exists() else None
     model = DeepACE(config)
@@ -215,11 +227,11 @@ def train(
         print(f"resumed at step {start} of {config.steps}", flush=True)
     elif initial:
         begun = read_checkpoint(initial)
-        weights = narrow_rpn(best_state(begun), config.rpn_channels)
+        weights = deepen_backbone(narrow_rpn(best_state(begun), config.rpn_channels), model)
         load_weights(model, widen_backbone(weights, model, torch.Generator().manual_seed(config.seed)), initial)
         before = steps_of(begun)
     end = min(config.steps, stop_at or config.steps)
-    feed = batches(range(start, end), workers, metaphases, config, drawn)
+    feed = batches(range(start, end), workers, metaphases, shown, config, drawn)
     model = model.to(device).to(memory_format=torch.channels_last)
     optimizer = make_optimizer(model, config)
     average = Average(model, config.ema)
@@ -278,6 +290,7 @@ def main():
     parser.add_argument("--stop-at", type=int, help="stop after this step, to be resumed")
     parser.add_argument("--initial", type=Path, help="checkpoint whose averaged weights to start from")
     parser.add_argument("--extra", type=Path, help="a second such folder, mixed in with the share `extra_share`")
+    parser.add_argument("--hard", type=Path, help="errors of each image, from hard_images.py: those counted wrongly are shown more often")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw the samples; 1: a thread of this one")
     arguments = parser.parse_args()
@@ -292,7 +305,7 @@ def main():
             device = "cuda" if torch.cuda.is_available() else "cpu"
         cv2.setNumThreads(1)
         torch.backends.cudnn.benchmark = True  # every batch has the same canvas
-        train(arguments.data, arguments.run, config, device, arguments.stop_at, arguments.initial, arguments.extra, arguments.workers)
+        train(arguments.data, arguments.run, config, device, arguments.stop_at, arguments.initial, arguments.extra, arguments.workers, arguments.hard)
     except (DataError, ValueError, FloatingPointError) as error:
         sys.exit(f"train: {error}")
 

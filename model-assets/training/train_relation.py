@@ -95,7 +95,7 @@ def changed_view(gray: np.ndarray, boxes: np.ndarray, generator: np.random.Gener
 
 
 def look_at(metaphases: MetaphaseSet, index: int, view: int, manifest: dict, stages):
-    """-> (given, truths in network px, types), or nothing where no candidate is found."""
+    """-> (index, given, truths in network px, types), or nothing where no candidate is found."""
     generator = np.random.default_rng((SEED, view, index))
     gray, boxes, types = crowded_cell(metaphases, index, generator, LAID_SHARE if view else 0)
     if view:
@@ -107,7 +107,7 @@ def look_at(metaphases: MetaphaseSet, index: int, view: int, manifest: dict, sta
         return None
     truths = (boxes - np.float32(plan.region[:2] * 2)) * np.float32([plan.scale_x, plan.scale_y] * 2)
     small = {name: value if name == "boxes" else value.astype(np.float16) for name, value in given.items()}
-    return small, truths, types
+    return index, small, truths, types
 
 
 _work: dict = {}  # what the forked processes inherit
@@ -198,12 +198,17 @@ def kept_view(path: Path, digest: str, make) -> list:
     return kept["cells"]
 
 
+def read_view(path: Path) -> list:
+    """What a run has kept of one view, of whichever weights."""
+    if not path.exists():
+        raise DataError(f"{path.parent}: expected the folder of a run with {path.name}, found none")
+    return pickle.loads(path.read_bytes())["cells"]
+
+
 def earlier_views(run: Path) -> list:
     """What other weights said of the training part, as the run that trained for them has kept it."""
-    paths = sorted(run.glob("view-*.pkl"))
-    if not paths:
-        raise DataError(f"{run}: expected the folder of a run with view-<n>.pkl, found none")
-    return [cell for path in paths for cell in pickle.loads(path.read_bytes())["cells"]]
+    paths = sorted(run.glob("view-*.pkl")) or [run / "view-<n>.pkl"]
+    return [cell for path in paths for cell in read_view(path)]
 
 
 def manifest_of(network) -> dict:
@@ -250,10 +255,10 @@ def train(
 
     def looked_at(indices: list, view: int, name: str) -> list:
         seen = kept_view(run / f"{name}.pkl", digest, lambda: collect(metaphases, indices, view, manifest, stages, workers))
-        return [cell_of(*one) for one in seen]
+        return [cell_of(*one) for _, *one in seen]
 
     # First, so that a wrong folder is told before the detector runs for half an hour.
-    earlier_cells = [cell_of(*one) for folder in earlier for one in earlier_views(folder)]
+    earlier_cells = [cell_of(*one) for folder in earlier for _, *one in earlier_views(folder)]
     tuning = looked_at(held, 0, "tuning")
     cells = [cell for view in range(views) for cell in looked_at(learnt, view, f"view-{view}")]
     # An epoch is as many cells as there are images, so that more views do not make it longer.

@@ -1,17 +1,19 @@
 """The relation network: what it may know and what not, in both forms; and its training on a folder drawn by us."""
 import dataclasses
+import json
 import math
 
 import numpy as np
 import pytest
 import torch
 
+import hard_images
 import train_relation
 from box_coder import HEAD_WEIGHTS, decode_boxes
 from checkpoint import CheckpointError, read_checkpoint
 from dataset import DataError, MetaphaseSet
 from detect import torch_stages
-from export import example_candidates
+from export import example_candidates, load_relation
 from nms import iou_matrix
 from relation import Relation, RelationInput, pair_values
 from train import save
@@ -222,6 +224,35 @@ def test_a_folder_without_earlier_views_is_told(run, tmp_path):
         run("run", earlier=(tmp_path / "nothing",))
 
 
+def test_images_that_are_counted_wrongly_are_told_by_their_errors(run, drawn, tmp_path):
+    run("run", epochs=1)
+    view = tmp_path / "run" / "view-0.pkl"
+    (index, given, _, _), = train_relation.read_view(view)
+    boxes = given["boxes"][:2] = np.float32([[10, 10, 60, 30], [40, 10, 90, 30]])
+    apart = boxes + np.float32(1000)
+    relation = Relation(32).eval()  # untrained: boxes and scores as given
+    surest = {**given, "scores": np.r_[np.full(2, 0.9), np.full(len(given["scores"]) - 2, 0.1)].astype(np.float16)}
+    types = np.zeros(2, np.int64)
+    assert hard_images.errors_of(relation, surest, boxes, types) == 0
+    assert hard_images.errors_of(relation, surest, boxes[:1], types[:1]) == 1  # a false box
+    assert hard_images.errors_of(relation, surest, np.concatenate((boxes, apart)), np.zeros(4, np.int64)) == 2  # two missed
+    assert hard_images.errors_of(relation, surest, apart, types) == 4
+
+    options = ["--data", drawn, "--cache", tmp_path / "cache", "--relation", tmp_path / "run" / "last.pt", "--out", tmp_path / "hard.json"]
+    assert hard_images.main([*map(str, options), "--seen", str(view.parent)]) == 0
+    errors = json.loads((tmp_path / "hard.json").read_text())
+    name = MetaphaseSet(drawn, "train", tmp_path / "cache").items[index].file_name
+    wanted = hard_images.errors_of(load_relation(tmp_path / "run" / "last.pt"), *train_relation.read_view(view)[0][1:])
+    assert errors == {name: wanted} and wanted > 0
+
+
+def test_images_of_a_run_that_kept_none_are_asked_for(drawn, tmp_path, capsys):
+    save(tmp_path / "relation.pt", config={}, model=Relation(32).state_dict(), step=1)
+    options = ["--data", drawn, "--cache", tmp_path, "--seen", tmp_path, "--relation", tmp_path / "relation.pt", "--out", tmp_path / "hard.json"]
+    assert hard_images.main([*map(str, options)]) == 1
+    assert "expected the folder of a run with view-0.pkl, found none" in capsys.readouterr().err
+
+
 def test_views_are_made_once_for_the_same_weights(run, tmp_path, monkeypatch):
     run("run", epochs=1)
     (tmp_path / "run" / "last.pt").unlink()
@@ -246,7 +277,8 @@ def test_what_is_fed_in_training_is_what_inference_gathers(drawn, tiny_network, 
     metaphases = MetaphaseSet(drawn, "train", tmp_path)
     stages = torch_stages(tiny_network, tiny_scout, "cpu", tiny_close_up)
     manifest = untrained_manifest(tiny_network)
-    given, truths, types = train_relation.look_at(metaphases, 0, 0, manifest, stages)
+    index, given, truths, types = train_relation.look_at(metaphases, 0, 0, manifest, stages)
+    assert index == 0
     trace: dict = {}
     plan = train_relation.detect_chromosomes(metaphases.image(0), manifest, stages, trace).plan
     np.testing.assert_array_equal(given["boxes"], trace["related"]["given"]["boxes"])

@@ -1,5 +1,6 @@
 """Training on a folder drawn by us: it learns something, resumes exactly, and refuses what cannot be resumed."""
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from PIL import Image
 
 import train as training
 from augment import training_sample
+from checkpoint import CheckpointError, deepen_backbone, narrow_rpn, read_checkpoint, steps_of, widen_backbone
 from configuration import Configuration
-from checkpoint import CheckpointError, narrow_rpn, read_checkpoint, steps_of, widen_backbone
 from dataset import MetaphaseSet
 from golden import STRIPS, draw_picture
 from network import DeepACE
@@ -43,6 +44,23 @@ def test_samples_drawn_by_processes_are_those_of_a_thread(drawn, tmp_path):
         training.train(drawn, tmp_path / "none", CONFIG, "cpu", workers=0)
 
 
+def test_images_that_are_counted_wrongly_are_shown_more_often(drawn, tmp_path):
+    metaphases = MetaphaseSet(drawn, "train", tmp_path / "cache")
+    hard = tmp_path / "hard.json"
+    for errors, times in ((1, 2), (9, 1 + training.MOST_REPEATS)):
+        hard.write_text(json.dumps({"2.png": errors}))
+        shown = training.shown_images(metaphases, hard)
+        assert shown == [0] + [1] * times
+        epochs = 3
+        config = dataclasses.replace(CONFIG, batch=len(shown))
+        order = [training.order_of_images(step, shown, config) for step in range(epochs)]
+        assert all(sorted(images) == shown for images in order)
+    assert training.shown_images(metaphases, None) == [0, 1]
+    hard.write_text('{"3.png": 1}')
+    with pytest.raises(ValueError, match="hard.json: expected names of training images, got 3.png"):
+        training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=1, hard=hard)
+
+
 def test_a_run_that_begins_from_another_adds_to_its_steps(drawn, tmp_path):
     training.train(drawn, tmp_path / "first", CONFIG, "cpu", stop_at=2)
     training.train(drawn, tmp_path / "second", CONFIG, "cpu", stop_at=1, initial=tmp_path / "first" / "last.pt")
@@ -72,20 +90,29 @@ def test_an_rpn_is_cut_to_the_channels_that_weigh_most(drawn, tmp_path):
     assert weights(tmp_path / "cut")["model"]["rpn.bias"].shape == (5,)
 
 
+def as_trained(network):
+    """Norms as training leaves them; a fresh block's last scale is 0."""
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            for values in (layer.weight.data, layer.running_var):
+                torch.nn.init.uniform_(values, 0.5, 1.5)
+    return network
+
+
+def assert_same_dense(one, other):
+    picture = torch.from_numpy(draw_picture())[None, None]
+    with torch.no_grad():
+        for got, wanted in zip(one.eval().dense(picture), other.eval().dense(picture)):
+            torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_a_widened_backbone_says_the_same_and_its_copies_part_in_training(drawn, tmp_path):
     torch.manual_seed(1)
     wider = dataclasses.replace(CONFIG, backbone="resnet18-slim")
-    narrow, wide = DeepACE(CONFIG), DeepACE(wider)
-    for layer in narrow.modules():
-        if isinstance(layer, torch.nn.BatchNorm2d):  # as training leaves them; a fresh block's last scale is 0
-            for values in (layer.weight.data, layer.running_var):
-                torch.nn.init.uniform_(values, 0.5, 1.5)
+    narrow, wide = as_trained(DeepACE(CONFIG)), DeepACE(wider)
     state = narrow.state_dict()
     wide.load_state_dict(widen_backbone(state, wide, torch.Generator().manual_seed(2)))
-    picture = torch.from_numpy(draw_picture())[None, None]
-    with torch.no_grad():
-        for got, wanted in zip(wide.eval().dense(picture), narrow.eval().dense(picture)):
-            torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-4)
+    assert_same_dense(wide, narrow)
     for fits, other in ((state, narrow), (wide.state_dict(), narrow)):  # never cut
         same = widen_backbone(fits, other, torch.Generator())
         assert all(torch.equal(same[name], value) for name, value in fits.items())
@@ -94,6 +121,22 @@ def test_a_widened_backbone_says_the_same_and_its_copies_part_in_training(drawn,
     training.train(drawn, tmp_path / "wide", wider, "cpu", stop_at=2, initial=tmp_path / "narrow" / "last.pt")
     stem = weights(tmp_path / "wide")["model"]["backbone.stem.0.weight"]
     assert stem.shape[0] == 64 and not torch.equal(stem[:32], stem[32:])
+
+
+def test_a_deepened_backbone_says_the_same_and_its_new_blocks_learn(drawn, tmp_path):
+    torch.manual_seed(3)
+    deeper = dataclasses.replace(CONFIG, backbone="resnet24-half")
+    shallow, deep = as_trained(DeepACE(CONFIG)), DeepACE(deeper)
+    deep.load_state_dict(deepen_backbone(shallow.state_dict(), deep))
+    assert_same_dense(deep, shallow)
+    for other in (deep, DeepACE(dataclasses.replace(CONFIG, backbone="vgg16"))):  # that is whole, and that has no such blocks
+        same = deepen_backbone(other.state_dict(), DeepACE(deeper))
+        assert same.keys() == other.state_dict().keys()
+
+    training.train(drawn, tmp_path / "shallow", CONFIG, "cpu", stop_at=1)
+    training.train(drawn, tmp_path / "deep", deeper, "cpu", stop_at=2, initial=tmp_path / "shallow" / "last.pt")
+    scale = weights(tmp_path / "deep")["model"]["backbone.stages.2.3.second.1.weight"]
+    assert scale.abs().max() > 0
 
 
 def test_checkpoint_of_another_configuration_is_refused(drawn, tmp_path):
