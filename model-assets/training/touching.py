@@ -1,5 +1,5 @@
-"""Chromosomes laid so that they touch others of their cell: end to end, with an end at a flank, or across each other
-within nearly the same box.
+"""Chromosomes laid so that they touch others of their cell: end to end, with an end at a flank, flank at flank, or across
+each other within nearly the same box.
 
 In the data such pairs are rare, and a network that has seen few takes two in a line for a long one. Beyond the paper,
 whose crossings are those of its data.
@@ -13,11 +13,14 @@ import cv2
 import numpy as np
 
 MIN_AREA = 60  # px of a silhouette
-END_SHARE = 0.6  # of the pairs that meet end to end; the others meet with an end at a flank
+END_SHARE = 0.6  # of the pairs that touch by an end: end to end; the others with an end at a flank
 BEND = math.radians(25)  # standard deviation of the turn where two ends meet
 STRAIGHT_SHARE = 0.7  # of the pairs of ends that lie nearly in a line
 SHARPEST = 2.3  # rad, of the others
 CROSSING_SHARE = 0.3  # of all pairs: across each other within nearly the same box, which one RoI cannot tell apart
+ALONGSIDE_SHARE = 0.15  # of all pairs: flank at flank
+ALONGSIDE_TURN = math.radians(10)  # standard deviation of the angle between the two
+ALONGSIDE_SHIFT = 0.3  # most by which their middles differ along the target, in its lengths
 CROSSING_IOU = (0.45, 0.85)
 CROSSING_TRIES = 12
 LEAST_SINE = 0.4  # of the angle at which two cross: one that lies along another cannot be told from it
@@ -112,6 +115,26 @@ def _touching(donor: Silhouette, target: Silhouette, generator: np.random.Genera
     return linear, place - linear @ donor.ends[end]
 
 
+def _alongside(donor: Silhouette, target: Silhouette, generator: np.random.Generator):
+    """As `_touching`, flank at flank."""
+    axis, own = target.ends[1] - target.ends[0], _mirror(generator)
+    enters = own @ (donor.ends[1] - donor.ends[0]) * generator.choice((-1.0, 1.0))
+    turn = generator.normal(0, ALONGSIDE_TURN)
+    linear = _rotation(math.atan2(axis[1], axis[0]) - math.atan2(enters[1], enters[0]) + turn) @ own
+    outward = _turned(axis, generator.choice((-1.0, 1.0)) * math.pi / 2) / max(float(np.hypot(*axis)), 1e-6)
+    apart = (donor.width + target.width) / 2 + donor.width * generator.uniform(*GAP)
+    middle = target.outline.mean(axis=0) + axis * generator.uniform(-ALONGSIDE_SHIFT, ALONGSIDE_SHIFT) + outward * apart
+    return linear, middle - linear @ donor.outline.mean(axis=0)
+
+
+def _laid(donor: Silhouette, target: Silhouette, generator: np.random.Generator):
+    """One of the ways in which two lie at each other: linear map [2, 2] and offset [2] of the donor."""
+    way = generator.random()
+    if way < CROSSING_SHARE:
+        return _crossing(donor, target, generator) or _touching(donor, target, generator)
+    return (_alongside if way < CROSSING_SHARE + ALONGSIDE_SHARE else _touching)(donor, target, generator)
+
+
 def _crossing(donor: Silhouette, target: Silhouette, generator: np.random.Generator):
     """As `_touching`, across the target within nearly its box; None where the two do not fit so."""
     target_box = _box_of(target.outline, target.loose)
@@ -150,8 +173,7 @@ def lay_beside(canvas: np.ndarray, donor_box: np.ndarray, target_box: np.ndarray
     donor, target = silhouette(canvas, donor_box), silhouette(canvas, target_box)
     if donor is None or target is None:
         return None
-    crossed = _crossing(donor, target, generator) if generator.random() < CROSSING_SHARE else None
-    linear, offset = crossed or _touching(donor, target, generator)
+    linear, offset = _laid(donor, target, generator)
     height, width = canvas.shape
     box = _box_of(donor.outline @ linear.T + offset, donor.loose).astype(np.float32)
     if (box[:2] < 0).any() or box[2] > width or box[3] > height:

@@ -1,7 +1,8 @@
-"""Laid end to end: the copy touches, its box holds it, and nothing else changes."""
+"""Laid at another: the copy touches, its box holds it, and nothing else changes."""
 import numpy as np
 import pytest
 
+import touching
 from nms import iou_matrix
 from touching import lay_beside, lay_touching, silhouette
 
@@ -54,6 +55,17 @@ def test_some_cross_within_nearly_the_same_box():
     iou = iou_matrix(np.array([box for box in boxes if box is not None], np.float64), target[None].astype(np.float64))[:, 0]
     assert 4 < (iou >= 0.45).sum() < 20
     assert iou.max() <= 0.86
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_laid_flank_at_flank_lies_along_the_other(seed, monkeypatch):
+    monkeypatch.setattr(touching, "CROSSING_SHARE", 0.0)
+    monkeypatch.setattr(touching, "ALONGSIDE_SHARE", 1.0)
+    x0, y0, x1, y1 = lay_beside(field(DONOR, TARGET), DONOR, TARGET, np.random.default_rng(seed)) - np.float32([*TARGET[:2]] * 2)
+    assert y1 - y0 > 1.2 * (x1 - x0)  # upright as the target, though its donor lay flat
+    apart = abs((x0 + x1) / 2 - 11)  # of the middles; both bars are 10 px wide
+    assert 10 - 4.5 - 1 <= apart <= 10 + 1.5 + 2
+    assert abs((y0 + y1) / 2 - 31) <= 0.3 * 50 + 2
 
 
 def test_where_nothing_is_clearly_a_chromosome_the_canvas_stays():
