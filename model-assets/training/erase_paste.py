@@ -2,7 +2,7 @@
 asks whether the count changes by exactly that. Nearly every cell of the data has 46 boxes: a detector that guesses 46
 scores well on the usual measures and fails here.
 
-    python erase_paste.py --data <folder> --model ../deepacev2-r18h --out erase_paste.json [--limit N]
+    python erase_paste.py --data <folder> --model ../deepacev2-r24h --out erase_paste.json [--limit N]
 """
 from __future__ import annotations
 

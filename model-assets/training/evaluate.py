@@ -1,6 +1,6 @@
 """Measures a model directory or a checkpoint on the validation part.
 
-    python evaluate.py --data <folder> --model ../deepacev2-r18h --out evaluation.json [--limit N]
+    python evaluate.py --data <folder> --model ../deepacev2-r24h --out evaluation.json [--limit N]
     python evaluate.py --data <folder> --checkpoint .runs/main/last.pt --scout .runs/scout/last.pt --out evaluation.json
 
 On a slice of the *train* part are chosen the threshold of every suppression method and the form of Embedding-Guided NMS,

@@ -1,7 +1,7 @@
 """Checkpoints -> a model directory: scout.onnx, dense.onnx, heads.onnx, close-up.onnx, relation.onnx, golden/, manifest.json.
 
     python export.py .runs/main/last.pt --scout .runs/scout/last.pt --close-up .runs/close-up/last.pt \\
-        --relation .runs/relation/last.pt --out ../deepacev2-r18h [--evaluation evaluation.json]
+        --relation .runs/relation/last.pt --out ../deepacev2-r24h [--evaluation evaluation.json]
 
 Without --close-up: the detector alone, on whose boxes the close-up is trained; without --relation: what is measured
 without it. The viewer takes neither. With --detector <exported model> in place of the checkpoint and --scout: a new

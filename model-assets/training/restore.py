@@ -1,6 +1,6 @@
 """A shipped model -> checkpoints from which training goes on, where those of its run are gone.
 
-    python restore.py ../deepacev2-r18h --data <folder> --out .runs/restored [--images 24]
+    python restore.py ../deepacev2-r24h --data <folder> --out .runs/restored [--images 24]
 
 Writes scout.pt, main.pt, close-up.pt and relation.pt: what train.py, train_close_up.py, train_relation.py and export.py
 take. An exported graph has its batch norm folded into the convolution before it; each norm gets back the mean and variance

@@ -1,7 +1,7 @@
 """Does the count stand what other cameras and slides do to a picture? Counts the same validation images as they are and
 changed in one way at a time. It stands in for images of other laboratories as far as a change by computer can.
 
-    python robustness.py --data <folder> --model ../deepacev2-r18h --limit 100 --out robustness.json
+    python robustness.py --data <folder> --model ../deepacev2-r24h --limit 100 --out robustness.json
 """
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Draws hard cases of our own making and what the exported model finds in them, for the model card.
 
-    python synthetic_cases.py ../deepacev2-r18h --out ../synthetic-cases.jpg
+    python synthetic_cases.py ../deepacev2-r24h --out ../synthetic-cases.jpg
 
 Each case is the plain picture above and the found boxes below, with the true and the found count in the name printed to
 the screen. Strips are (centre x, y, length, thickness, angle, bend), golden.py.

@@ -1,7 +1,7 @@
 /**
  * How long the parts of the detector take that run in TypeScript, and the whole of it under node.
  *
- *   node test/bench/detection.bench.mjs [--model model-assets/deepacev2-r18h] [--threads 2] [--provider cpu|wasm] [--peer .cache/peer/fasterrcnn-r50-fpn.onnx] [--only suppression|pipeline] [--json]
+ *   node test/bench/detection.bench.mjs [--model model-assets/deepacev2-r24h] [--threads 2] [--provider cpu|wasm] [--peer .cache/peer/fasterrcnn-r50-fpn.onnx] [--only suppression|pipeline] [--json]
  *
  * Median and best of repeated warm runs (the best is what a busy machine would have taken alone). The inputs are drawn here with a fixed seed; nothing is downloaded.
  * The peer is a plain Faster R-CNN ResNet-50-FPN (model-assets/training/peer.py), run in the same runtime; the ratio is
@@ -16,7 +16,7 @@ import { loadRooms, root } from './loadRooms.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    model: { type: 'string', default: join(root, 'model-assets', 'deepacev2-r18h') },
+    model: { type: 'string', default: join(root, 'model-assets', 'deepacev2-r24h') },
     threads: { type: 'string', default: '2' },
     provider: { type: 'string', default: 'cpu' },
     peer: { type: 'string', default: join(root, '.cache', 'peer', 'fasterrcnn-r50-fpn.onnx') },

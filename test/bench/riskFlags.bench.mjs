@@ -23,7 +23,7 @@ const { values: options, positionals: inputs } = parseArgs({
     truth: { type: 'string' },
     part: { type: 'string', default: '0/1' },
     keep: { type: 'string' },
-    model: { type: 'string', default: join(root, 'model-assets', 'deepacev2-r18h') },
+    model: { type: 'string', default: join(root, 'model-assets', 'deepacev2-r24h') },
   },
 });
 const CELLS_OF_CASE = 20;

@@ -2,7 +2,7 @@ import { applyAction, createCase, type Action, type AiDetection, type Box, type 
 
 export const reader: Person = { name: 'Rosalind Reader', role: 'reader' };
 export const checker: Person = { name: 'Charles Checker', role: 'checker' };
-export const model: Person = { name: 'deepacev2-r18h', role: 'model' };
+export const model: Person = { name: 'deepacev2-r24h', role: 'model' };
 export const at = '2026-01-02T03:04:05.000Z';
 export const studyInstanceUID = '2.25.1';
 
@@ -20,7 +20,7 @@ export const imageRef: ImageRef = {
 };
 
 export const run: Extract<Action, { type: 'recordAiRun' }>['run'] = {
-  modelId: 'deepacev2-r18h',
+  modelId: 'deepacev2-r24h',
   modelVersion: '1.0.0',
   modelSha256: 'ab'.repeat(32),
   method: 'eg',

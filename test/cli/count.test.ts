@@ -61,7 +61,7 @@ test('a folder: one line an image in a fixed order, a broken input named, the re
     [`${folder}/a.png`, 1], [`${folder}/c`, 1], [`${folder}/b/broken.dcm`, 'error'], [`${folder}/b/two.dcm`, 1], [`${folder}/b/two.dcm`, 2],
   ]);
   expect(Object.keys(lines[1])).toEqual(['file', 'frame', 'sopInstanceUid', 'width', 'height', 'count', 'boxes', 'types', 'model', 'provider', 'elapsedMs']);
-  expect(lines[1]).toMatchObject({ sopInstanceUid: '2.25.55', width, height, provider: 'cpu', model: expect.stringMatching(/^deepacev2-r18h@/) });
+  expect(lines[1]).toMatchObject({ sopInstanceUid: '2.25.55', width, height, provider: 'cpu', model: expect.stringMatching(/^deepacev2-r24h@/) });
   expect(lines[1].boxes).toHaveLength(lines[1].count!);
   expect(Object.keys(lines[2])).toEqual(['file', 'error']);
   expect(stderr).toMatch(/broken\.dcm: DICOM file is truncated/);
@@ -143,10 +143,10 @@ test.each(['json', 'csv'])('--resume does not mix two models in one file (%s)', 
   const out = join(folder, 'out');
   expect((await run('count', join(folder, 'a.png'), '--format', format, '--out', out)).code).toBe(0);
   const path = join(out, format === 'csv' ? 'counts.csv' : 'counts.jsonl');
-  const older = (await readFile(path, 'utf8')).replace(/deepacev2-r18h@[^",]+/g, 'deepacev2-r18h@0.0.1');
+  const older = (await readFile(path, 'utf8')).replace(/deepacev2-r24h@[^",]+/g, 'deepacev2-r24h@0.0.1');
   await writeFile(path, older);
   const { code, stderr } = await run('count', folder, '--format', format, '--out', out, '--resume');
-  expect([code, stderr]).toEqual([3, expect.stringMatching(/was counted by deepacev2-r18h@0\.0\.1, this run uses deepacev2-r18h@.*--out/)]);
+  expect([code, stderr]).toEqual([3, expect.stringMatching(/was counted by deepacev2-r24h@0\.0\.1, this run uses deepacev2-r24h@.*--out/)]);
   expect(await readFile(path, 'utf8')).toBe(older);
 });
 

@@ -14,7 +14,7 @@ import { selectDetections, suppress } from '../../extension/src/detection/select
 import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
 import type { Candidates, RelationInput, SuppressionMethod } from '../../extension/src/detection/types.ts';
 
-const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r18h');
+const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r24h');
 
 /** Step by step against the arrays of the training side: each step starts from the golden result of the one before. */
 describe('equal to Python on the golden arrays', () => {

@@ -141,7 +141,7 @@ inBrowser('built into a viewer', () => {
       expect((await stat(join(root, folder, main))).isFile()).toBe(true);
     }
     const assets = join(root, 'extension', 'public', 'plugins', 'chromosome-count');
-    for (const name of ['detector.worker.mjs', 'ort/ort-wasm-simd-threaded.wasm', 'models/deepacev2-r18h/manifest.json']) {
+    for (const name of ['detector.worker.mjs', 'ort/ort-wasm-simd-threaded.wasm', 'models/deepacev2-r24h/manifest.json']) {
       expect((await stat(join(assets, name))).isFile()).toBe(true);
     }
   });

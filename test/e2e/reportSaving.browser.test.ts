@@ -75,7 +75,7 @@ inBrowser('a count in the archive', () => {
 
   test('comes back whole after a reload, and a double click has stored it once', async () => {
     const [first, second] = (await stateOf(page)).cells;
-    const run = { modelId: 'deepacev2-r18h', modelVersion: '0.1.0', modelSha256: 'ab'.repeat(32), method: 'eg' as const, scoreThreshold: 0.5, provider: 'wasm' };
+    const run = { modelId: 'deepacev2-r24h', modelVersion: '0.1.0', modelSha256: 'ab'.repeat(32), method: 'eg' as const, scoreThreshold: 0.5, provider: 'wasm' };
     const found = (cell: number) => [0, 1, 2, 3].map(i => ({ id: `2.25.4${cell}${i}`, box: [50.25 + 90 * i, 80.125, 110.5 + 90 * i, 160.375] as const, score: 0.9 }));
     const { preset } = await stateOf(page);
     await act(

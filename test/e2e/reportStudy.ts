@@ -44,7 +44,7 @@ export async function countStudy(
   images.sort((a, b) => Number(a.SeriesNumber) - Number(b.SeriesNumber) || Number(a.InstanceNumber) - Number(b.InstanceNumber));
   const random = seededRandom(seed);
   const at = () => '2026-11-23T08:00:00.000Z';
-  const model: Person = { name: 'deepacev2-r18h', role: 'model' };
+  const model: Person = { name: 'deepacev2-r24h', role: 'model' };
   const reader: Person = { name: 'Lovelace^Ada', role: 'reader' };
   const checker: Person = { name: 'Hopper^Grace', role: 'checker' };
   const frames = images.flatMap((image) =>
@@ -76,7 +76,7 @@ export async function countStudy(
       const box: Box = [x, y, x + 12 + random() * 60, y + 10 + random() * 40];
       return { id: `2.25.${seed}${String(++serial).padStart(8, '0')}`, box, score: 0.6 + random() * 0.4 };
     });
-    const run = { modelId: 'deepacev2-r18h', modelVersion: '0.1.0', modelSha256: 'ab'.repeat(32), method: 'eg' as const, scoreThreshold: 0.5, provider: 'wasm' };
+    const run = { modelId: 'deepacev2-r24h', modelVersion: '0.1.0', modelSha256: 'ab'.repeat(32), method: 'eg' as const, scoreThreshold: 0.5, provider: 'wasm' };
     state = applyAction(state, { type: 'recordAiRun', cellId, by: model, at: at(), run, detections });
     if (progress !== 'counted') state = applyAction(state, { type: 'acceptCell', cellId, by: reader, at: at() });
   }

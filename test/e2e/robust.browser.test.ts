@@ -420,7 +420,7 @@ inBrowser('trouble in the stock viewer', () => {
 
   test('a model that is damaged or missing stops the count with its reason, and "Try again" finds it repaired', async () => {
     await goodStudy('MODEL', 2);
-    const model = join(site.pluginDir, 'models', 'deepacev2-r18h');
+    const model = join(site.pluginDir, 'models', 'deepacev2-r24h');
     const dense = await readFile(join(model, 'dense.onnx'));
     const damaged = Buffer.from(dense);
     damaged[1000] ^= 1;

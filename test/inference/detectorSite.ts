@@ -7,7 +7,7 @@ import path from 'node:path';
 import { buildSync } from 'esbuild';
 
 const ROOT = path.join(__dirname, '../..');
-const MODEL = path.join(ROOT, 'model-assets/deepacev2-r18h');
+const MODEL = path.join(ROOT, 'model-assets/deepacev2-r24h');
 const ORT = path.join(ROOT, 'node_modules/onnxruntime-web/dist');
 
 const TYPES: Record<string, string> = {

@@ -12,7 +12,7 @@ import { GRAPHS, createOnnxStages, sessionOptions } from '../../extension/src/in
 import type { OrtRuntime } from '../../extension/src/inference/onnxStages.ts';
 import { selfTest } from '../../extension/src/inference/selfTest.ts';
 
-const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r18h');
+const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r24h');
 
 let node: NodeStages;
 let golden: { golden: Uint8Array; goldenData: Uint8Array };

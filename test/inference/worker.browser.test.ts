@@ -19,7 +19,7 @@ const CHROMIUM = findChromium();
 if (!CHROMIUM) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so the worker was not tested in a browser');
 const inBrowser = CHROMIUM ? describe : describe.skip;
 
-const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r18h');
+const MODEL = path.join(__dirname, '../../model-assets/deepacev2-r24h');
 const golden = readGoldenSet(
   JSON.parse(readFileSync(path.join(MODEL, 'golden/golden.json'), 'utf8')),
   new Uint8Array(readFileSync(path.join(MODEL, 'golden/golden.bin'))),
@@ -123,7 +123,7 @@ inBrowser('the detector in Chromium', () => {
   test('counts as Python does on threads, and the second visit takes the model from the cache', async () => {
     await open({ provider: 'wasm', numThreads: 2 });
     const { info } = await ready();
-    expect(info).toMatchObject({ provider: 'wasm', modelId: 'deepacev2-r18h', isModelCached: true });
+    expect(info).toMatchObject({ provider: 'wasm', modelId: 'deepacev2-r24h', isModelCached: true });
     expect(Object.keys(info.selfTest.differences)).toContain('objectness');
     const { run, counts } = await count();
     expect(counts).toEqual(golden.values.counts);

@@ -109,7 +109,7 @@ describe('content', () => {
 
   it('says once per cell which model ran, with threshold and SHA-256', () => {
     const [cell] = groupsOf(report, 'Cell');
-    expect(child(cell, 'Algorithm Name').TextValue).toBe('deepacev2-r18h');
+    expect(child(cell, 'Algorithm Name').TextValue).toBe('deepacev2-r24h');
     expect(child(cell, 'Algorithm Version').TextValue).toBe('1.0.0');
     expect(childrenOf(cell, 'Algorithm Parameters').map(({ TextValue }) => TextValue)).toEqual([
       'suppression=eg', 'scoreThreshold=0.5', `modelSha256=${'ab'.repeat(32)}`, 'executionProvider=wasm',

@@ -86,7 +86,7 @@ describe('the printed page', () => {
 
   it('has header, result, every cell, distribution, pictures, signatures and the research-use line', () => {
     const page = printPage(state, header, { thumbnails: new Map([[state.cells[0].id, PNG]]), printedAt: new Date('2026-11-23T10:00:00Z'), softwareVersion: '0.1.0' });
-    for (const text of ['Yamada, Tarou (山田 太郎, やまだ たろう)', 'PID-4711', 'A2026-0017', 'K-2026-17-1', '1980-01-01', '6[3]', 'Counted by, date', 'Checked by, date', 'deepacev2-r18h', 'Printed 2026-11-23 10:00 UTC, version 0.1.0']) {
+    for (const text of ['Yamada, Tarou (山田 太郎, やまだ たろう)', 'PID-4711', 'A2026-0017', 'K-2026-17-1', '1980-01-01', '6[3]', 'Counted by, date', 'Checked by, date', 'deepacev2-r24h', 'Printed 2026-11-23 10:00 UTC, version 0.1.0']) {
       expect(page).toContain(text);
     }
     expect(page.match(/<th scope="row">/g)).toHaveLength(5);

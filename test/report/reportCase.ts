@@ -58,7 +58,7 @@ export function reportCase({
     const y = random() * (rows - 90);
     return [x, y, x + 8 + random() * 100, y + 8 + random() * 60];
   };
-  const model: Person = { name: 'deepacev2-r18h', role: 'model' };
+  const model: Person = { name: 'deepacev2-r24h', role: 'model' };
   const readerPerson: Person = { name: reader, role: 'reader' };
   const checkerPerson: Person = { name: checker, role: 'checker' };
 
@@ -110,7 +110,7 @@ export function reportCase({
       by: model,
       at: now(),
       run: {
-        modelId: 'deepacev2-r18h',
+        modelId: 'deepacev2-r24h',
         modelVersion: '1.0.0',
         modelSha256: 'ab'.repeat(32),
         method: 'eg',

@@ -8,7 +8,7 @@ import pytest
 from detect import GRAPHS, onnx_stages, read_manifest, select_detections, detect_chromosomes
 from golden import draw_picture, make_golden, read_golden
 
-MODEL = "deepacev2-r18h"
+MODEL = "deepacev2-r24h"
 MAX_WEIGHTS_BYTES = 32e6
 
 

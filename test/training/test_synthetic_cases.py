@@ -3,7 +3,7 @@ import synthetic_cases
 
 def test_picture_of_the_shipped_model(model_assets, tmp_path, capsys):
     """The model card's picture can be drawn again; a shipped model finds the strips that lie apart."""
-    model = model_assets / "deepacev2-r18h"
+    model = model_assets / "deepacev2-r24h"
     assert synthetic_cases.main([str(model), "--out", str(tmp_path / "cases.png")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(synthetic_cases.CASES)

@@ -9,7 +9,7 @@ import { watchStandardOutput } from './outputs/standardOutput.ts';
 import type { ReportIdentity } from './outputs/reportOutput.ts';
 
 /** Model used without --model, relative to the built program dist/cli/*.mjs. */
-export const shippedModel = fileURLToPath(new URL('../../model-assets/deepacev2-r18h', import.meta.url));
+export const shippedModel = fileURLToPath(new URL('../../model-assets/deepacev2-r24h', import.meta.url));
 
 /**
  * Runs a program as a process: paths relative to where npm was called, Ctrl-C as an abort, errors as messages, and the

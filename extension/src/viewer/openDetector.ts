@@ -13,7 +13,7 @@ let begun: BegunDetector | null = null;
 const createDetector = (assetsUrl: string, provider: ProviderChoice): DetectorClient =>
   new DetectorClient({
     workerUrl: `${assetsUrl}detector.worker.mjs`,
-    modelUrl: `${assetsUrl}models/deepacev2-r18h/`,
+    modelUrl: `${assetsUrl}models/deepacev2-r24h/`,
     ortUrl: `${assetsUrl}ort/`,
     provider,
   });
