@@ -8,6 +8,7 @@ from network import DeepACE, normalise
 # channels of the levels of stride 8, 16 and 32
 CHANNELS = {
     "resnet18-half": (64, 128, 256),
+    "resnet24-half": (64, 128, 256),
     "resnet18-slim": (128, 256, 256),
     "resnet18": (128, 256, 512),
     "resnet50": (512, 1024, 2048),
