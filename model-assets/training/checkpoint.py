@@ -92,9 +92,8 @@ def deepen_backbone(state: dict, network: torch.nn.Module) -> dict:
     """
 
     def is_added(name: str) -> bool:
-        backbone, stages, stage, block = (name.split(".") + [""] * 4)[:4]
-        begun = f"{backbone}.{stages}.{stage}.0.first.0.weight" in state
-        return begun and f"{backbone}.{stages}.{stage}.{block}.first.0.weight" not in state
+        stage, block = name.split(".")[2:4]
+        return f"backbone.stages.{stage}.0.first.0.weight" in state and f"backbone.stages.{stage}.{block}.first.0.weight" not in state
 
     added = {name: value for name, value in network.state_dict().items() if name.startswith("backbone.stages.") and is_added(name)}
     return {**state, **added}
