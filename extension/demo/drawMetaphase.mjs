@@ -15,6 +15,8 @@ const { PI, ceil, cos, exp, floor, hypot, log, max, min, round, sin, sqrt, imul 
 
 /** Optical density of a band by its stain in the ideogram at 550 bands (npm `ideogram`, CC0). */
 const stainDensity = { gneg: 0.44, gpos25: 0.66, gpos50: 0.84, gpos75: 1.02, gpos100: 1.22, acen: 1.0, gvar: 0.8, stalk: 0.34 };
+/** That of a chromosome stained evenly, about the mean of a G-banded one. */
+const evenDensity = 0.8;
 const names = [...Array.from({ length: 22 }, (_, i) => String(i + 1)), 'X', 'Y'];
 
 /** @typedef {{ length: number, bands: { start: number, end: number, density: number, stain: string }[], centromere: number }} Chromosome */
@@ -119,7 +121,7 @@ function gaussianBlur(source, width, height, sigma) {
  * A chromosome around its own middle: density patch and its extent.
  * @returns {{ width: number, height: number, density: Float32Array, area: number }}
  */
-function drawChromosome(name, { scale, condensation, thickness, bend }, random) {
+function drawChromosome(name, { scale, condensation, thickness, bend, banding }, random) {
   const { length, bands, centromere } = loadIdeogram().get(name);
   const lengthPx = (7 + 0.0083 * length * condensation * random.between(0.94, 1.06)) * scale;
   const halfWidth = thickness * random.between(0.94, 1.06) * scale;
@@ -150,7 +152,8 @@ function drawChromosome(name, { scale, condensation, thickness, bend }, random) 
     const shift = random.normal() * 0.6 * scale / lengthPx;
     const raw = Float32Array.from({ length: numSamples }, (_, i) => {
       const at = min(0.9999, max(0, i / (numSamples - 1) + shift)) * length;
-      return (bands.find(band => at >= band.start && at < band.end) ?? bands[bands.length - 1]).density;
+      const { density } = bands.find(band => at >= band.start && at < band.end) ?? bands[bands.length - 1];
+      return density * banding + evenDensity * (1 - banding);
     });
     return smoothLine(raw, (1.5 * scale) / step);
   });
@@ -291,6 +294,7 @@ function place(patch, { occupied, footprint, width, height, cell, overlap }, ran
  * @param {number} [options.dust] 0 is none, 1 is usual
  * @param {number} [options.bend] radians of turn along a long chromosome
  * @param {number} [options.condensation] 1 is usual, more is longer
+ * @param {number} [options.banding] contrast of the bands: 1 is usual, 0 is stained evenly
  * @param {number} [options.unevenness] largest relative change of the light across the frame
  * @param {number} [options.noise] standard deviation of the camera noise, of full scale 255
  * @returns {{ width: number, height: number, gray: Uint8Array, light: Float32Array, boxes: number[][], types: string[] }}
@@ -311,6 +315,7 @@ export function drawMetaphase({
   dust = 1,
   bend = 0.7,
   condensation = 1,
+  banding = 1,
   unevenness = 0.06,
   noise = 1.8,
 }) {
@@ -319,7 +324,7 @@ export function drawMetaphase({
   if (!(width >= 16 && height >= 16)) throw new RangeError(`drawMetaphase: frame must be at least 16×16 px, got ${width}×${height}`);
   const random = randomSource(seed);
   const thickness = random.between(8.5, 9.5);
-  const patches = karyotype(numChromosomes, sex, random).map(type => ({ type, ...drawChromosome(type, { scale, condensation, thickness, bend }, random) }));
+  const patches = karyotype(numChromosomes, sex, random).map(type => ({ type, ...drawChromosome(type, { scale, condensation, thickness, bend, banding }, random) }));
 
   const size = width * height;
   const density = new Float32Array(size);

@@ -27,6 +27,8 @@ export function trainingCell(seed) {
   const isSparse = share(seed, 12) < 0.3;
   const side = Math.round(isSparse ? between(1, 280, 520) : between(1, 620, 800));
   const numChromosomes = isSparse ? Math.round(between(3, 2, 20)) : share(seed, 2) < 0.5 ? 46 : Math.round(between(3, 12, 92));
+  // Solid stain and short, thick chromosomes, which the real cells do not show.
+  const isPlain = share(seed, 13) < 0.3;
   return {
     seed,
     numChromosomes,
@@ -38,7 +40,8 @@ export function trainingCell(seed) {
     numNuclei: Math.round(between(8, 0, 2)),
     dust: between(9, 0, 2),
     bend: between(10, 0.3, 1.1),
-    condensation: between(11, 0.8, 1.2),
+    condensation: isPlain ? between(11, 0.55, 1.2) : between(11, 0.8, 1.2),
+    banding: isPlain ? between(14, 0, 0.5) : 1,
   };
 }
 

@@ -74,3 +74,13 @@ test('bad options are errors in words', () => {
   expect(() => drawMetaphase({ seed: 1, width: 8, height: 8 })).toThrow(/at least 16×16 px, got 8×8/);
   expect(() => drawMetaphase({ seed: 1, width: 120, height: 100 })).toThrow(/no room for 46 chromosomes/);
 });
+
+test('without banding the chromosomes are stained more evenly', () => {
+  const [banded, plain] = [1, 0].map(banding => {
+    const { gray } = drawMetaphase({ ...small, seed: 5, numChromosomes: 14, numTouching: 0, numCrossing: 0, dust: 0, noise: 0, banding });
+    const dark = [...gray].filter(value => value < 150);
+    const mean = dark.reduce((sum, value) => sum + value, 0) / dark.length;
+    return Math.sqrt(dark.reduce((sum, value) => sum + (value - mean) ** 2, 0) / dark.length);
+  });
+  expect(plain).toBeLessThan(0.75 * banded);
+});
