@@ -19,6 +19,7 @@ import multiprocessing
 import os
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import cv2
@@ -49,11 +50,22 @@ def learning_rate(step: int, config: Configuration) -> float:
 
 def shown_images(metaphases: MetaphaseSet, hard: Path | None) -> list[int]:
     """Images of one epoch: each once, and once more for each error that `hard` (of hard_images.py) has of it, up to two."""
-    errors = json.loads(hard.read_text()) if hard else {}
+    errors = read_hard(hard) if hard else {}
     unknown = set(errors) - {item.file_name for item in metaphases.items}
     if unknown:
-        raise ValueError(f"{hard}: expected names of training images, got {min(unknown)}")
+        raise DataError(f"{hard}: expected names of training images, got {min(unknown)}")
     return [index for index, item in enumerate(metaphases.items) for _ in range(1 + min(errors.get(item.file_name, 0), MOST_REPEATS))]
+
+
+def read_hard(path: Path) -> dict[str, int]:
+    """Errors by the name of their image, as hard_images.py writes them."""
+    try:
+        errors = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: expected the JSON of hard_images.py, got {error}") from None
+    if not isinstance(errors, dict) or not all(type(number) is int and number > 0 for number in errors.values()):
+        raise DataError(f"{path}: expected the errors of each image, 1 and more, by its name")
+    return errors
 
 
 def order_of_images(step: int, shown: list[int], config: Configuration) -> list[int]:
@@ -214,6 +226,7 @@ def train(
     torch.manual_seed(config.seed)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
     shown = shown_images(metaphases, hard)
+    samples = f"{len(shown)} an epoch, checksum {zlib.crc32(np.int32(shown).tobytes()):08x}"
     drawn = MetaphaseSet(extra, "train", run.parent / "cache" / extra.name) if extra else None
     validation = MetaphaseSet(data, "val", run.parent / "cache") if (data / "val.json").exists() else None
     model = DeepACE(config)
@@ -221,7 +234,8 @@ def train(
     last = run / "last.pt"
     state = read_checkpoint(last) if last.exists() else None
     if state:
-        refuse_other_settings(last, configuration_of(state, last).to_dict(), config.to_dict(), CHANGEABLE)
+        was = {**configuration_of(state, last).to_dict(), "samples": state.get("samples", samples)}
+        refuse_other_settings(last, was, {**config.to_dict(), "samples": samples}, CHANGEABLE)
         load_weights(model, state["model"], last)
         start, before = state["step"], state.get("before", 0)
         print(f"resumed at step {start} of {config.steps}", flush=True)
@@ -271,7 +285,7 @@ def train(
             print(" ".join(f"{k} {v:.4g}" for k, v in row.items()), flush=True)
             sums, began = {}, time.monotonic()
         if done == end or time.monotonic() - saved > SAVE_EVERY_S:
-            save(last, config=config.to_dict(), model=model.state_dict(), ema=average.state, optimizer=optimizer.state_dict(), step=done, before=before)
+            save(last, config=config.to_dict(), model=model.state_dict(), ema=average.state, optimizer=optimizer.state_dict(), step=done, before=before, samples=samples)
             if log.exists():
                 draw_curves(log, run / "curves.png")
             saved = time.monotonic()

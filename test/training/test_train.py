@@ -11,7 +11,7 @@ import train as training
 from augment import training_sample
 from checkpoint import CheckpointError, deepen_backbone, narrow_rpn, read_checkpoint, steps_of, widen_backbone
 from configuration import Configuration
-from dataset import MetaphaseSet
+from dataset import DataError, MetaphaseSet
 from golden import STRIPS, draw_picture
 from network import DeepACE
 from tiny_run import CONFIG
@@ -56,9 +56,39 @@ def test_images_that_are_counted_wrongly_are_shown_more_often(drawn, tmp_path):
         order = [training.order_of_images(step, shown, config) for step in range(epochs)]
         assert all(sorted(images) == shown for images in order)
     assert training.shown_images(metaphases, None) == [0, 1]
-    hard.write_text('{"3.png": 1}')
-    with pytest.raises(ValueError, match="hard.json: expected names of training images, got 3.png"):
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    (
+        (None, "expected the JSON of hard_images.py, got .*No such file"),
+        ("[", "expected the JSON of hard_images.py, got Expecting value"),
+        ("[1]", "expected the errors of each image"),
+        ('{"2.png": "many"}', "expected the errors of each image"),
+        ('{"2.png": -1}', "expected the errors of each image"),
+        ('{"3.png": 1}', "expected names of training images, got 3.png"),
+    ),
+)
+def test_errors_of_images_that_cannot_be_used_are_refused_by_their_file(drawn, tmp_path, content, message):
+    hard = tmp_path / "hard.json"
+    if content is not None:
+        hard.write_text(content)
+    with pytest.raises(DataError, match=f"hard.json: {message}"):
         training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=1, hard=hard)
+
+
+def test_a_run_is_not_resumed_with_other_images_shown_more_often(drawn, tmp_path):
+    hard = tmp_path / "hard.json"
+    hard.write_text('{"1.png": 1}')
+    training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=1, hard=hard)
+    with pytest.raises(CheckpointError, match="another configuration .samples: 3 an epoch, .* -> 2 an epoch"):
+        training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=2)
+    hard.write_text('{"2.png": 1}')
+    with pytest.raises(CheckpointError, match="another configuration .samples: 3 an epoch, .* -> 3 an epoch"):
+        training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=2, hard=hard)
+    hard.write_text('{"1.png": 1}')
+    training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=2, hard=hard)
+    assert weights(tmp_path / "run")["step"] == 2
 
 
 def test_a_run_that_begins_from_another_adds_to_its_steps(drawn, tmp_path):
