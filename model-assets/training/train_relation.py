@@ -6,7 +6,7 @@
 
 First the detector runs over all training images, `--views` times: once as they are, then turned or mirrored, a little
 larger or smaller, in other tones, half of them with chromosomes laid at others (kept in view-<n>.pkl of the run, for these
-weights). A step then takes sixteen cells and asks of each candidate whether it is the box of a chromosome that no surer one
+weights and this recipe). A step then takes sixteen cells and asks of each candidate whether it is the box of a chromosome that no surer one
 has found - the rule by which evaluate.py counts -, where that chromosome lies, of which type it is, and that the embeddings
 of two overlapping boxes be near where they are one chromosome's and apart where they are two's. The images that choose
 thresholds (evaluate.py --tuning) are left out; their loss is printed after each epoch. Written while it trains: last.pt
@@ -59,6 +59,8 @@ VIEW_STRENGTH = 0.4
 LAID_SHARE = 0.5  # of the changed views, in which chromosomes are laid at others
 TUNING = 300
 SEED = 4
+# How a view is drawn: where one of these was changed, a kept view may be another, and is made anew.
+VIEW_SOURCES = tuple(Path(__file__).with_name(name) for name in ("augment.py", "touching.py", "train_relation.py"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +190,7 @@ def digest_of(*paths: Path) -> str:
 
 
 def kept_view(path: Path, digest: str, make) -> list:
-    """What `make` returns, from `path` where it was made with the same weights."""
+    """What `make` returns, from `path` where it was made with the same weights and by the same sources."""
     if path.exists():
         kept = pickle.loads(path.read_bytes())
         if kept["digest"] == digest:
@@ -202,7 +204,10 @@ def read_view(path: Path) -> list:
     """What a run has kept of one view, of whichever weights."""
     if not path.exists():
         raise DataError(f"{path.parent}: expected the folder of a run with {path.name}, found none")
-    return pickle.loads(path.read_bytes())["cells"]
+    cells = pickle.loads(path.read_bytes())["cells"]
+    if any(len(cell) != 4 for cell in cells):
+        raise DataError(f"{path}: expected image, values, truths and types of each cell, got the view of an earlier version of train_relation.py")
+    return cells
 
 
 def earlier_views(run: Path) -> list:
@@ -247,6 +252,7 @@ def train(
     torch.manual_seed(SEED)
     network = load_network(checkpoint)[0].to(memory_format=torch.channels_last)
     digest = digest_of(checkpoint, scout, close_up)
+    views_digest = digest_of(checkpoint, scout, close_up, *VIEW_SOURCES)
     stages = torch_stages(network, load_scout(scout), "cpu", load_close_up(close_up), bf16=True)
     manifest = manifest_of(network)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
@@ -254,7 +260,7 @@ def train(
     learnt = sorted(set(range(len(metaphases))) - set(held))
 
     def looked_at(indices: list, view: int, name: str) -> list:
-        seen = kept_view(run / f"{name}.pkl", digest, lambda: collect(metaphases, indices, view, manifest, stages, workers))
+        seen = kept_view(run / f"{name}.pkl", views_digest, lambda: collect(metaphases, indices, view, manifest, stages, workers))
         return [cell_of(*one) for _, *one in seen]
 
     # First, so that a wrong folder is told before the detector runs for half an hour.

@@ -2,6 +2,7 @@
 import dataclasses
 import json
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -258,6 +259,26 @@ def test_views_are_made_once_for_the_same_weights(run, tmp_path, monkeypatch):
     (tmp_path / "run" / "last.pt").unlink()
     monkeypatch.setattr(train_relation, "collect", lambda *_: pytest.fail("collected anew"))
     assert run("run", epochs=1)["step"] == 1
+
+
+def test_views_are_made_anew_where_they_are_drawn_otherwise(run, tmp_path, monkeypatch):
+    run("run", epochs=1)
+    (tmp_path / "run" / "last.pt").unlink()
+    changed = tmp_path / "touching.py"
+    changed.write_text("GAP = (0, 1)")
+    monkeypatch.setattr(train_relation, "VIEW_SOURCES", (changed,))
+    monkeypatch.setattr(train_relation, "collect", lambda *_: pytest.fail("collected anew"))
+    with pytest.raises(pytest.fail.Exception, match="collected anew"):
+        run("run", epochs=1)
+
+
+def test_a_view_of_an_earlier_version_is_refused(run, tmp_path):
+    run("run", epochs=1)
+    view = tmp_path / "run" / "view-0.pkl"
+    kept = pickle.loads(view.read_bytes())
+    view.write_bytes(pickle.dumps({**kept, "cells": [cell[1:] for cell in kept["cells"]]}))
+    with pytest.raises(DataError, match="view-0.pkl: expected image, values, truths and types"):
+        train_relation.read_view(view)
 
 
 def test_a_run_of_another_length_is_not_resumed(run):
