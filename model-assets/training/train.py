@@ -260,7 +260,8 @@ def train(
     sums: dict = {}
     began = saved = time.monotonic()
     model.train()
-    for step, (images, truths, anchors) in zip(range(start, end), feed):
+    # Strict, so that the feed is read to its end, where it closes its pool: at Python's own end it no longer can.
+    for step, (images, truths, anchors) in zip(range(start, end), feed, strict=True):
         images = images.to(device).contiguous(memory_format=torch.channels_last)
         rate = learning_rate(step, config)
         for group in optimizer.param_groups:

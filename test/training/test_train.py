@@ -1,5 +1,6 @@
 """Training on a folder drawn by us: it learns something, resumes exactly, and refuses what cannot be resumed."""
 import dataclasses
+import inspect
 import json
 
 import numpy as np
@@ -32,6 +33,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one(drawn, tmp_path):
         for name, value in whole[kind].items():
             torch.testing.assert_close(parts[kind][name], value, rtol=0, atol=0, msg=f"{kind} {name}")
     assert any(not torch.equal(whole["model"][n], whole["ema"][n]) for n in whole["ema"])
+
+
+@pytest.mark.parametrize("workers", (1, 2))
+def test_what_draws_the_samples_is_closed_at_the_end(drawn, tmp_path, monkeypatch, workers):
+    feeds, batches = [], training.batches
+    monkeypatch.setattr(training, "batches", lambda *given: feeds.append(batches(*given)) or feeds[0])
+    training.train(drawn, tmp_path / "run", CONFIG, "cpu", stop_at=2, workers=workers)
+    assert [inspect.getgeneratorstate(feed) for feed in feeds] == [inspect.GEN_CLOSED]
 
 
 def test_samples_drawn_by_processes_are_those_of_a_thread(drawn, tmp_path):
