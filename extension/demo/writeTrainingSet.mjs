@@ -40,7 +40,7 @@ export function trainingCell(seed) {
     numNuclei: Math.round(between(8, 0, 2)),
     dust: between(9, 0, 2),
     bend: between(10, 0.3, 1.1),
-    condensation: isPlain ? between(11, 0.55, 1.2) : between(11, 0.8, 1.2),
+    condensation: between(11, isPlain ? 0.55 : 0.8, 1.2),
     banding: isPlain ? between(14, 0, 0.5) : 1,
   };
 }
