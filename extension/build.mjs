@@ -75,9 +75,17 @@ async function buildPluginIn(folder) {
     // The runtime is loaded by URL from ort/: bundled into the worker a second time, its threads hang.
     plugins: [{ name: 'ort-by-url', setup: build => build.onResolve({ filter: /\/ort\/.*\.mjs$/ }, ({ path }) => ({ path, external: true })) }],
   });
+  await Promise.all(Object.keys(pluginEntries).map(entry => shorten(join(folder, `${entry}.mjs`))));
   await copyRuntime(folder);
   await copyModels(folder);
   await writeHashes(folder);
+}
+
+/** Terser writes what esbuild has bundled a thirtieth shorter, as it is sent. */
+async function shorten(path) {
+  const { minify } = await import('terser');
+  const { code } = await minify(await readFile(path, 'utf8'), { module: true, ecma: 2020, compress: { passes: 2 }, format: { comments: 'some' } });
+  await writeFile(path, code);
 }
 
 /** The files of onnxruntime-web that the worker asks for, named in ortFiles.json. */
