@@ -25,7 +25,7 @@ from nms import hard_nms, soft_nms
 from preprocess import PreprocessError, Tone, contrast_ends, feed_region, histogram, measure_tone
 from proposals import make_proposals
 from refinement import Candidates, doubtful_rows, next_rois, refine, refined_boxes
-from size_policy import SizePlan, plan_size, scout_size
+from size_policy import SizePlan, closer_look, plan_size, scout_size
 
 METHODS = ("eg", "soft", "hard")
 GRAPHS = ("scout", "dense", "heads", "closeUp", "relation")
@@ -146,13 +146,8 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
         raise PreprocessError(f"picture: expected [H, W] uint8, got {list(gray.shape)} {gray.dtype}")
     trace = {} if trace is None else trace
     height, width = gray.shape
-    policy = manifest["sizePolicy"]
     dark_objects, tone = prepare_frame(gray, manifest["input"])
-
-    scouted = scout_size(width, height, policy)
-    scout_input = feed_region(dark_objects, (0, 0, width, height), scouted.width, scouted.height, tone, manifest)
-    scout_output = stages.scout(scout_input)
-    plan = plan_size(scout_output, scouted, width, height, policy)
+    plan, tone = find_cell(dark_objects, tone, manifest, stages.scout, trace)
 
     network_input = feed_region(dark_objects, plan.region, plan.network_width, plan.network_height, tone, manifest)
     features, objectness, deltas = stages.dense(network_input)
@@ -176,9 +171,6 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
             scores, head_deltas, embeddings, types = related["outputs"] = stages.relation(given)
     candidates = refine(boxes, scores, head_deltas, embeddings, types, plan, manifest)
     trace.update(
-        scouted=scouted,
-        scout_input=scout_input,
-        scout_output=scout_output,
         network_input=network_input,
         features=features,
         objectness=objectness,
@@ -195,16 +187,42 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
     return CellDetection(candidates, tone, plan)
 
 
+def find_cell(dark_objects: np.ndarray, tone: Tone, manifest: dict, scout: Callable, trace: dict) -> tuple:
+    """-> (SizePlan, Tone): by as many looks of the scout as it takes. One that finds nothing where an earlier one did is not
+    believed. Contrast is that of what was looked at: a small cell has too few pixels to count in a large frame."""
+    height, width = dark_objects.shape
+    policy = manifest["sizePolicy"]
+    scouted, found = scout_size(width, height, policy), None
+    for _ in range(policy["scoutLooks"]):
+        scout_input = feed_region(dark_objects, scouted.box, scouted.width, scouted.height, tone, manifest)
+        scout_output = scout(scout_input)
+        plan = plan_size(scout_output, scouted, width, height, policy)
+        if found and found[0].num_positives >= policy["minPositives"] > plan.num_positives:
+            break
+        found = plan, tone
+        trace.update(scouted=scouted, scout_input=scout_input, scout_output=scout_output)
+        scouted = closer_look(scouted, plan, width, height, policy)
+        if scouted is None:
+            break
+        left, top, right, bottom = scouted.box
+        tone = toned(tone, dark_objects[top:bottom, left:right], manifest["input"])
+    return found
+
+
 def prepare_frame(gray: np.ndarray, settings: dict) -> tuple:
     """-> (u8 [H, W] of dark objects in level light, its Tone). `settings`: `input` of the manifest."""
     contrast = {name: settings["contrast"][name] for name in ("low", "high", "steps")}
     tone = measure_tone(gray, **contrast)
     dark_objects = 255 - gray if tone.inverted else gray
     levelled = level_light(dark_objects, settings["light"])
-    if levelled is not dark_objects:
-        low, high = contrast_ends(histogram(levelled), **contrast)
-        tone = dataclasses.replace(tone, low=low, high=high)
-    return levelled, tone
+    return levelled, tone if levelled is dark_objects else toned(tone, levelled, settings)
+
+
+def toned(tone: Tone, pixels: np.ndarray, settings: dict) -> Tone:
+    """The tone with the contrast of these pixels [h, w] of dark objects."""
+    contrast = settings["contrast"]
+    low, high = contrast_ends(histogram(pixels), contrast["low"], contrast["high"], contrast["steps"])
+    return dataclasses.replace(tone, low=low, high=high)
 
 
 def look_closely(image: np.ndarray, boxes: np.ndarray, scores: np.ndarray, close_up: Callable, manifest: dict) -> dict:

@@ -18,7 +18,6 @@ from detect import detect_chromosomes, select_detections
 from evaluate import add_model_arguments, open_validation, progress, spread_indices
 from metrics import match_boxes, summarise
 
-FRAME = (1600, 1200)  # px, of a common microscope camera
 SEED = 5
 
 
@@ -32,17 +31,24 @@ def resized(factor: float):
     return change
 
 
-def in_a_frame(gray, boxes, random):
-    """Anywhere in a frame of its ground's level and grain; a picture larger than the frame stays as it is."""
-    height, width = gray.shape
-    if width > FRAME[0] or height > FRAME[1]:
-        return gray, boxes
-    ground = gray[gray >= np.median(gray)]
-    grain = random.normal(float(np.median(ground)), float(ground.std()), FRAME[::-1])
-    frame = np.clip(cv2.GaussianBlur(grain, (0, 0), 0.8), 0, 255).astype(np.uint8)
-    x, y = int(random.integers(FRAME[0] - width + 1)), int(random.integers(FRAME[1] - height + 1))
-    frame[y:y + height, x:x + width] = gray
-    return frame, boxes + np.array([x, y, x, y])
+def in_a_frame(across: int, down: int, size: float | None = None):
+    """Anywhere in a frame of its ground's level and grain; a picture larger than the frame stays as it is. `size`: the median
+    sqrt(box area), px; as it is where there is none."""
+
+    def change(gray, boxes, random):
+        if size and len(boxes):
+            gray, boxes = resized(size / float(np.median(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)))))(gray, boxes, random)
+        height, width = gray.shape
+        if width > across or height > down:
+            return gray, boxes
+        ground = gray[gray >= np.median(gray)]
+        grain = random.normal(float(np.median(ground)), float(ground.std()), (down, across))
+        frame = np.clip(cv2.GaussianBlur(grain, (0, 0), 0.8), 0, 255).astype(np.uint8)
+        x, y = int(random.integers(across - width + 1)), int(random.integers(down - height + 1))
+        frame[y:y + height, x:x + width] = gray
+        return frame, boxes + np.array([x, y, x, y])
+
+    return change
 
 
 def toned(tone):
@@ -98,7 +104,10 @@ CHANGES = {
     "half the pixels a side": resized(0.5),
     "twice the pixels a side": resized(2.0),
     "three times the pixels a side": resized(3.0),
-    "in a frame of 1600x1200": in_a_frame,
+    "in a frame of 1600x1200": in_a_frame(1600, 1200),
+    "30 px a chromosome in 1600x1200": in_a_frame(1600, 1200, 30),
+    "15 px a chromosome in 1600x1200": in_a_frame(1600, 1200, 15),
+    "20 px a chromosome in 2592x1944": in_a_frame(2592, 1944, 20),
     "bright on dark": toned(lambda gray: 1 - gray),
     "a third of the contrast": toned(lambda gray: 0.45 + gray / 3),
     "darker stain (gamma 1.8)": toned(lambda gray: gray ** 1.8),

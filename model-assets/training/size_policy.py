@@ -1,4 +1,5 @@
-"""Where the cell is and how large its chromosomes are: one cheap look at the whole frame decides the second pass.
+"""Where the cell is and how large its chromosomes are: a cheap look at the whole frame decides what the detector is fed.
+Where they are too small in it to tell, the scout looks again: at where it saw something, or at the whole, finer.
 
 The pixels of a chromosome differ by a factor of three between cameras; the detector is fed all of them at one size
 (`canonicalSize`: the median sqrt(box area), network px). Beyond the paper, whose frames come from one camera.
@@ -22,6 +23,7 @@ MIN_SIDE = 32  # px; the coarsest level of the backbone is 1/32
 
 @dataclasses.dataclass(frozen=True)
 class ScoutSize:
+    box: tuple  # image px, the part of the frame that is looked at
     scale: float  # scout px per image px
     width: int  # valid scout px, before padding
     height: int
@@ -49,12 +51,40 @@ class SizePlan:
 
 
 def scout_size(width: int, height: int, policy: dict) -> ScoutSize:
-    scale = policy["scoutLongSide"] / max(width, height)
-    return ScoutSize(scale, max(MIN_SIDE, round_half_up(width * scale)), max(MIN_SIDE, round_half_up(height * scale)))
+    """The first look: at the whole frame."""
+    return _look((0, 0, width, height), policy["scoutLongSide"])
+
+
+def _look(box: tuple, long_side: float) -> ScoutSize:
+    width, height = box[2] - box[0], box[3] - box[1]
+    scale = long_side / max(width, height)
+    return ScoutSize(box, scale, max(MIN_SIDE, round_half_up(width * scale)), max(MIN_SIDE, round_half_up(height * scale)))
+
+
+def closer_look(scouted: ScoutSize, plan: SizePlan, width: int, height: int, policy: dict) -> ScoutSize | None:
+    """The scout's next look after one that led to this plan; None where the plan stands. Chromosomes of few scout px seem
+    larger than they are, the smallest are not seen at all, and a whole cell that is as small may seem to be a few; in a small
+    part of what was looked at the contrast is another."""
+    left, top, right, bottom = scouted.box
+    long_side = max(right - left, bottom - top)
+    if plan.num_positives >= policy["minPositives"]:
+        x0, y0, x1, y1 = plan.region
+        length = max(x1 - x0, y1 - y0)
+        is_small = plan.size_px * scouted.scale < policy["scoutMinSize"]
+        is_doubtful = is_small or length < policy["scoutSpan"] * plan.size_px
+        margin = min(policy["scoutMargin"] * plan.size_px, policy["scoutMarginShare"] * length)
+        closer = max(0, math.floor(x0 - margin)), max(0, math.floor(y0 - margin)), min(width, math.ceil(x1 + margin)), min(height, math.ceil(y1 + margin))
+        zoom = long_side / max(closer[2] - closer[0], closer[3] - closer[1])
+        if zoom >= policy["scoutZoom" if is_doubtful else "scoutSureZoom"]:
+            return _look(closer, policy["scoutLongSide"])
+        if not is_small:
+            return None
+    finer = max(scouted.width, scouted.height) * 2
+    return _look(scouted.box, finer) if finer <= min(policy["scoutFinestSide"], long_side) else None
 
 
 def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, policy: dict) -> SizePlan:
-    """`scout` [1, 2, h/4, w/4] f32 (logit "inside a box core", log2(sqrt(box area) / 16 scout px)) -> the plan.
+    """`scout` [1, 2, h/4, w/4] f32 of what was `scouted` (logit "inside a box core", log2(sqrt(box area) / 16 scout px)) -> the plan.
 
     A place of the map counts when its 4 px cell starts inside the unpadded area.
     """
@@ -72,12 +102,13 @@ def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, po
     scale = min(max(scale, policy["minScale"]), policy["maxScale"])
     grid = policy["regionGrid"] / scale  # image px
     y, x = np.nonzero(logits >= policy["regionLogit"])
+    left, top = scouted.box[:2]
     cell_px, margin = stride / scouted.scale, policy["regionMargin"] * size_px
     region = (
-        max(0, math.floor((int(x.min()) * cell_px - margin) / grid) * grid),
-        max(0, math.floor((int(y.min()) * cell_px - margin) / grid) * grid),
-        min(width, math.ceil(((int(x.max()) + 1) * cell_px + margin) / grid) * grid),
-        min(height, math.ceil(((int(y.max()) + 1) * cell_px + margin) / grid) * grid),
+        max(0, math.floor((left + int(x.min()) * cell_px - margin) / grid) * grid),
+        max(0, math.floor((top + int(y.min()) * cell_px - margin) / grid) * grid),
+        min(width, math.ceil((left + (int(x.max()) + 1) * cell_px + margin) / grid) * grid),
+        min(height, math.ceil((top + (int(y.max()) + 1) * cell_px + margin) / grid) * grid),
     )
     return _limit(region, scale, size_px, len(positive), (), policy)
 

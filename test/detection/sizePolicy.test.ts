@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { toImageBoxes } from '../../extension/src/detection/refinement.ts';
 import { resample } from '../../extension/src/detection/resample.ts';
-import { chooseRegion, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
+import { chooseRegion, closerLook, scoutSize } from '../../extension/src/detection/sizePolicy.ts';
 import type { ScoutOutput } from '../../extension/src/detection/types.ts';
 import { manifestExample } from './manifestExample.ts';
 
@@ -23,8 +23,8 @@ function expectBox(box: readonly number[], expected: readonly number[]) {
 }
 
 test('the long side of the scout is 384 px, up or down, and no side falls below 32', () => {
-  expect(scoutSize(1600, 1200, policy)).toEqual({ width: 384, height: 288, scale: 0.24 });
-  expect(scoutSize(192, 96, policy)).toEqual({ width: 384, height: 192, scale: 2 });
+  expect(scoutSize(1600, 1200, policy)).toEqual({ box: [0, 0, 1600, 1200], width: 384, height: 288, scale: 0.24 });
+  expect(scoutSize(192, 96, policy)).toEqual({ box: [0, 0, 192, 96], width: 384, height: 192, scale: 2 });
   expect(scoutSize(4000, 40, policy)).toMatchObject({ width: 384, height: 32 });
 });
 
@@ -138,4 +138,47 @@ test('law: the region is inside the frame and boxes map from image to network px
     ),
     { seed: 20, numRuns: 200 },
   );
+});
+
+describe('a closer look of the scout', () => {
+  const shipped = { ...policy, scoutSpan: 7 };
+  const seen = (region: [number, number, number, number], sizePx: number) => ({ region, width: 1, height: 1, scale: 1, sizePx, flags: [] });
+  const nothing = { ...seen([0, 0, 2592, 1944], 60), flags: ['noCellFound' as const] };
+  const first = scoutSize(2592, 1944, shipped); // 384 of 2592 px
+  const after = (network: Parameters<typeof closerLook>[1], look = first) => closerLook(look, network, 2592, 1944, shipped);
+
+  test('at where it saw chromosomes of less than 16 scout px, grown by four of them and by six tenths of it at most', () => {
+    expect(after(seen([800, 400, 1000, 560], 54))).toEqual({ box: [680, 280, 1120, 680], width: 384, height: 349, scale: 384 / 440 });
+    expect(after(seen([2400, 20, 2580, 200], 20))).toMatchObject({ box: [2320, 0, 2592, 280] });
+  });
+
+  test('at a cell that is less than seven of its chromosomes long', () => {
+    expect(after(seen([800, 400, 1100, 700], 110))).toMatchObject({ box: [620, 220, 1280, 880] });
+    expect(after(seen([100, 100, 1600, 1400], 200))).toBeNull();
+    // as large as that part of the frame is, there is no closer look
+    expect(after(seen([700, 300, 1800, 1200], 200))).toBeNull();
+  });
+
+  test('at whatever lies in a third of what it looked at', () => {
+    expect(after(seen([800, 400, 1100, 700], 40), { ...first, scale: 0.6 })).toMatchObject({ box: [640, 240, 1260, 860] });
+    expect(after(seen([800, 400, 1500, 700], 40), { ...first, scale: 0.6 })).toBeNull();
+  });
+
+  test('at the whole, twice as fine, where it saw nothing or could not come closer', () => {
+    const finer = after(nothing);
+    expect(finer).toEqual({ box: [0, 0, 2592, 1944], width: 768, height: 576, scale: 768 / 2592 });
+    const finest = after(nothing, finer!);
+    expect(finest).toMatchObject({ width: 1536, height: 1152 });
+    expect(after(nothing, finest!)).toBeNull();
+    expect(after(seen([0, 0, 2592, 1944], 60))).toMatchObject({ width: 768 });
+    expect(closerLook(scoutSize(640, 480, shipped), nothing, 640, 480, shipped)).toBeNull(); // nothing finer is there
+  });
+
+  test('what a closer look sees lies where its part of the frame does', () => {
+    const look = { box: [1000, 500, 1384, 788] as [number, number, number, number], width: 384, height: 288, scale: 1 };
+    const cells: [number, number][] = [[10, 20], [11, 25], [15, 22]];
+    const network = chooseRegion(2592, 1944, look, scoutOutput(72, 96, cells, 50), { ...shipped, regionMargin: 0, regionGrid: 4 });
+    expect(network.region).toEqual([1080, 540, 1104, 564]);
+    expect(network.sizePx).toBeCloseTo(50, 4);
+  });
 });

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { drawMetaphase } from '../../extension/demo/drawMetaphase.mjs';
 import { detectChromosomes } from '../../extension/src/detection/detectChromosomes.ts';
 import { readGoldenSet } from '../../extension/src/detection/goldenSet.ts';
 import { selectDetections } from '../../extension/src/detection/selectDetections.ts';
@@ -47,6 +48,17 @@ test.each(GRAPHS)('the self-test sees a wrong number from %s', async (graph) => 
     code: 'selfTestFailed',
     message: expect.stringMatching(/expected (scoutOutput|objectness|embeddings|closeUpScores|relatedEmbeddings) within/),
   });
+});
+
+test('a cell of small chromosomes is counted in a frame of five megapixels', async () => {
+  const { width, height, gray, boxes } = drawMetaphase({ seed: 21, width: 2592, height: 1944, scale: 0.25, centre: { x: 0.7, y: 0.3 }, numNuclei: 2 });
+  const count = async (scoutLooks: number): Promise<number> => {
+    const manifest = { ...node.manifest, sizePolicy: { ...node.manifest.sizePolicy, scoutLooks } };
+    const cell = await detectChromosomes({ width, height, data: gray }, manifest, node.stages);
+    return selectDetections(cell.candidates, manifest).length;
+  };
+  expect(Math.abs((await count(node.manifest.sizePolicy.scoutLooks)) - boxes.length)).toBeLessThanOrEqual(2);
+  expect(Math.abs((await count(1)) - boxes.length)).toBeGreaterThan(10); // by the look at the whole frame alone
 });
 
 test('NaN does not pass the self-test', async () => {

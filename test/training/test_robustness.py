@@ -7,7 +7,7 @@ import pytest
 
 import robustness
 from export import export_model
-from robustness import CHANGES, FRAME
+from robustness import CHANGES, in_a_frame
 
 BOX = np.array([[90, 30, 130, 60]], np.float64)
 
@@ -50,11 +50,14 @@ def test_light_falls_off_towards_the_corners():
 def test_a_frame_is_as_large_as_a_camera_and_a_larger_picture_stays():
     change = CHANGES["in a frame of 1600x1200"]
     gray, boxes = change(field(), BOX, np.random.default_rng(1))
-    assert gray.shape == FRAME[::-1]
+    assert gray.shape == (1200, 1600)
     x, y = (boxes - BOX)[0, :2].astype(int)
     np.testing.assert_array_equal(gray[y:y + 120, x:x + 180], field())
     large = np.full((1300, 100), 200, np.uint8)
     assert change(large, BOX, np.random.default_rng(1))[0] is large
+    small, boxes = in_a_frame(640, 480, 15)(field(), BOX, np.random.default_rng(1))
+    assert small.shape == (480, 640)
+    assert np.sqrt(np.prod(boxes[0, 2:] - boxes[0, :2])) == pytest.approx(15, rel=0.03)
 
 
 def test_all_images_are_counted_under_each_change(drawn, tiny_network, tiny_scout, tiny_close_up, tiny_relation, tmp_path, monkeypatch, capsys):

@@ -1,8 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from detect import find_cell
 from export import default_manifest
-from size_policy import plan_size, scout_size
+from preprocess import measure_tone
+from size_policy import SizePlan, closer_look, plan_size, scout_size
 
 POLICY = default_manifest("test", "0.0.0", 60.0)["sizePolicy"]
 
@@ -84,3 +88,86 @@ def test_median_is_the_upper_middle():
     output = scout_map(scouted, [(10, 10), (10, 11), (10, 12), (10, 13)], 0.0)
     output[0, 1, 10, 10:14] = (0.0, 1.0, 2.0, 3.0)
     assert plan_size(output, scouted, 384, 384, POLICY).size_px == pytest.approx(64.0)
+
+
+def seen(region, size_px, num_positives=9):
+    return SizePlan(region, 1.0, 1, 1, size_px, num_positives, () if num_positives else ("noCellFound",))
+
+
+def test_a_closer_look_by_hand():
+    """As in sizePolicy.test.ts: at where chromosomes of less than 16 scout px lie, grown by four of them and by six tenths of it at most; at a cell of less
+    than seven; at the whole, finer, where nothing was seen."""
+    first = scout_size(2592, 1944, POLICY)
+
+    def after(plan, scouted=first):
+        look = closer_look(scouted, plan, 2592, 1944, POLICY)
+        return look and (look.box, look.width, look.height)
+
+    assert after(seen((800, 400, 1000, 560), 54)) == ((680, 280, 1120, 680), 384, 349)
+    assert after(seen((2400, 20, 2580, 200), 20))[0] == (2320, 0, 2592, 280)
+    assert after(seen((800, 400, 1100, 700), 110))[0] == (620, 220, 1280, 880)
+    assert after(seen((100, 100, 1600, 1400), 200)) is None
+    assert after(seen((700, 300, 1800, 1200), 200)) is None
+    fine = dataclasses.replace(first, scale=0.6)
+    assert after(seen((800, 400, 1100, 700), 40), fine)[0] == (640, 240, 1260, 860)
+    assert after(seen((800, 400, 1500, 700), 40), fine) is None
+    nothing = seen((0, 0, 2592, 1944), 60, 0)
+    finer = closer_look(first, nothing, 2592, 1944, POLICY)
+    finest = closer_look(finer, nothing, 2592, 1944, POLICY)
+    assert (finer.width, finest.width, after(nothing, finest)) == (768, 1536, None)
+    assert after(seen((0, 0, 2592, 1944), 60))[1] == 768
+    assert closer_look(scout_size(640, 480, POLICY), nothing, 640, 480, POLICY) is None
+
+
+def test_what_a_closer_look_sees_lies_where_its_part_of_the_frame_does():
+    scouted = dataclasses.replace(scout_size(384, 288, POLICY), box=(1000, 500, 1384, 788))
+    cells = [(10, 20), (11, 25), (15, 22)]
+    plan = plan_size(scout_map(scouted, cells, np.log2(50 / 16)), scouted, 2592, 1944, {**POLICY, "regionMargin": 0, "regionGrid": 4, "canonicalSize": 50})
+    assert plan.region == (1080, 540, 1104, 564)
+    assert plan.size_px == pytest.approx(50)
+
+
+def test_a_small_cell_is_found_and_its_contrast_is_its_own():
+    """Forty strips of 20 x 9 px, gray 60 to 120, in a frame of 2592 x 1944: too few pixels for the frame's contrast."""
+    manifest = default_manifest("test", "0.0.0", 60.0)
+    frame = np.full((1944, 2592), 230, np.uint8)
+    for index in range(40):
+        x, y = 1500 + index % 8 * 26, 700 + index // 8 * 26
+        frame[y : y + 9, x : x + 20] = np.linspace(60, 120, 20)
+    looks = []
+
+    def scout(image):
+        """Every dark place is of a chromosome, whose size it knows from how fine the picture is."""
+        looks.append(image.shape)
+        dark = image[0, 0, ::4, ::4] < 128
+        scale = 384 / 2592 if len(looks) == 1 else 1.3
+        return np.stack((np.where(dark, 4.0, -9.0), np.full(dark.shape, np.log2(13.4 * scale / 16))))[None].astype(np.float32)
+
+    tone = measure_tone(frame, low=0.005, high=0.995, steps=32)
+    assert tone.low > 200  # as of a blank field
+    trace = {}
+    plan, tone = find_cell(frame, tone, manifest, scout, trace)
+    assert len(looks) >= 2
+    assert tone.low <= 128
+    assert plan.region[0] <= 1500 and plan.region[1] <= 700 and plan.region[2] >= 1702 and plan.region[3] >= 813
+    assert trace["scouted"].box != (0, 0, 2592, 1944)
+
+
+def test_a_closer_look_that_finds_nothing_is_not_believed():
+    manifest = default_manifest("test", "0.0.0", 60.0)
+    frame = np.full((1200, 1600), 230, np.uint8)
+    looks = []
+
+    def scout(image):
+        looks.append(image.shape)
+        output = np.full((1, 2, image.shape[2] // 4, image.shape[3] // 4), -9, np.float32)
+        if len(looks) == 1:
+            output[0, 1] = -1.0
+            output[0, 0, 20:24, 30:34] = 4
+        return output
+
+    tone = measure_tone(frame, low=0.005, high=0.995, steps=32)
+    plan, kept = find_cell(frame, tone, manifest, scout, {})
+    assert len(looks) == 2
+    assert plan.num_positives == 16 and plan.flags == ()
+    assert kept == tone

@@ -8,7 +8,8 @@
  */
 import { closeUpInput, doubtfulRows } from './closeUp.ts';
 import { DetectionError } from './errors.ts';
-import { checkGrayImage, normalizePolarity } from './grayImage.ts';
+import { checkGrayImage, inBox, normalizePolarity } from './grayImage.ts';
+import type { DarkOnBright } from './grayImage.ts';
 import { levelLight } from './light.ts';
 import type { Manifest } from './manifest.ts';
 import { preprocess } from './preprocess.ts';
@@ -16,7 +17,8 @@ import { selectProposals } from './proposals.ts';
 import { NO_CANDIDATES, nextRois, refineRois } from './refinement.ts';
 import type { NextRois } from './refinement.ts';
 import { relationInput } from './relation.ts';
-import { chooseRegion, scoutSize } from './sizePolicy.ts';
+import { chooseRegion, closerLook, isCell, scoutSize } from './sizePolicy.ts';
+import type { NetworkRegion, ScoutSize } from './sizePolicy.ts';
 import type { Abortable, Candidates, CellDetection, CloseUpOutput, DetectionStage, Features, GrayImage, NetworkImage, Stages } from './types.ts';
 
 const NOTHING = new Float32Array(0);
@@ -45,15 +47,10 @@ export async function detectChromosomes<F extends Features>(
     onStage?.(stage);
   };
   const { width, height } = image;
-  const { input, sizePolicy } = manifest;
-  const frame = levelLight(normalizePolarity(image), input.light);
+  const { input } = manifest;
+  const whole = levelLight(normalizePolarity(image), input.light);
 
-  begin('scout');
-  const scout = scoutSize(width, height, sizePolicy);
-  const scoutImage = preprocess(frame, [0, 0, width, height], scout.width, scout.height, input);
-  const scoutOutput = await stages.scout(scoutImage);
-  checkGrid('scout', scoutOutput, scoutImage, sizePolicy.scoutStride, scoutOutput.data.length / 2);
-  const network = chooseRegion(width, height, scout, scoutOutput, sizePolicy);
+  const { network, frame } = await findCell(whole, manifest, stages.scout, () => begin('scout'));
 
   begin('dense');
   const networkImage = preprocess(frame, network.region, network.width, network.height, input);
@@ -97,6 +94,36 @@ export async function detectChromosomes<F extends Features>(
     sizePx: network.sizePx,
     flags: network.flags,
   };
+}
+
+/**
+ * By as many looks of the scout as it takes. Contrast is that of what was looked at: a small cell has too few pixels to
+ * count in a large frame.
+ */
+async function findCell(
+  whole: DarkOnBright,
+  { input, sizePolicy }: Manifest,
+  scout: Stages['scout'],
+  begin: () => void,
+): Promise<{ network: NetworkRegion; frame: DarkOnBright }> {
+  const { width, height } = whole.image;
+  const lookAt = async (look: ScoutSize, frame: DarkOnBright): Promise<{ look: ScoutSize; frame: DarkOnBright; network: NetworkRegion }> => {
+    begin();
+    const image = preprocess(frame, look.box, look.width, look.height, input);
+    const output = await scout(image);
+    checkGrid('scout', output, image, sizePolicy.scoutStride, output.data.length / 2);
+    return { look, frame, network: chooseRegion(width, height, look, output, sizePolicy) };
+  };
+  let seen = await lookAt(scoutSize(width, height, sizePolicy), whole);
+  for (let count = 1; count < sizePolicy.scoutLooks; count++) {
+    const closer = closerLook(seen.look, seen.network, width, height, sizePolicy);
+    if (!closer) break;
+    const next = await lookAt(closer, inBox(whole, closer.box));
+    // One that finds nothing where an earlier one did is not believed.
+    if (isCell(seen.network.flags) && !isCell(next.network.flags)) break;
+    seen = next;
+  }
+  return seen;
 }
 
 function checkGrid(

@@ -3,7 +3,7 @@
  * The rules are the manifest's `input`: they must equal the training side to the pixel.
  */
 import { DetectionError } from './errors.ts';
-import type { GrayImage } from './types.ts';
+import type { Box, GrayImage } from './types.ts';
 
 export type PixelData =
   | Uint8Array
@@ -151,6 +151,16 @@ export function grayHistogram(data: Uint8Array): Uint32Array {
   const histogram = new Uint32Array(256);
   for (let i = 0; i < data.length; i++) histogram[data[i]]++;
   return histogram;
+}
+
+/** The frame with the histogram of a box of it, image px, integers. */
+export function inBox(frame: DarkOnBright, [left, top, right, bottom]: Box): DarkOnBright {
+  const { width, data } = frame.image;
+  const histogram = new Uint32Array(256);
+  for (let y = top; y < bottom; y++) {
+    for (let i = y * width + left; i < y * width + right; i++) histogram[data[i]]++;
+  }
+  return { ...frame, histogram };
 }
 
 /** Smallest gray value whose cumulative count reaches `fraction` (0..1) of all pixels. */

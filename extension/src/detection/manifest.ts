@@ -43,6 +43,22 @@ export interface Manifest {
   readonly sizePolicy: {
     readonly scoutLongSide: number;
     readonly scoutStride: number;
+    /** at most so many */
+    readonly scoutLooks: number;
+    /** the long side of the finest, scout px */
+    readonly scoutFinestSide: number;
+    /** it looks closer where chromosomes seem smaller than this, scout px */
+    readonly scoutMinSize: number;
+    /** or the cell less than so many of them long */
+    readonly scoutSpan: number;
+    /** about the region that it saw, in sizes of a chromosome */
+    readonly scoutMargin: number;
+    /** but no more than this share of its length */
+    readonly scoutMarginShare: number;
+    /** if its picture grows by so much at least */
+    readonly scoutZoom: number;
+    /** or anyway if by so much */
+    readonly scoutSureZoom: number;
     readonly scoutSizeUnit: number;
     readonly positiveLogit: number;
     readonly regionLogit: number;
@@ -171,6 +187,14 @@ const RULES: Rules = {
   sizePolicy: {
     scoutLongSide: count,
     scoutStride: count,
+    scoutLooks: count,
+    scoutFinestSide: count,
+    scoutMinSize: notNegative,
+    scoutSpan: notNegative,
+    scoutMargin: notNegative,
+    scoutMarginShare: notNegative,
+    scoutZoom: positive,
+    scoutSureZoom: positive,
     scoutSizeUnit: positive,
     positiveLogit: number,
     regionLogit: number,

@@ -1,7 +1,8 @@
 /**
  * How a frame of any camera reaches the network at the trained scale (not in the paper, whose images came from one
  * laboratory): a cheap pass on a frame of `scoutLongSide` px finds where the cell is and how large its chromosomes
- * are; then the cell alone is fed, resampled so that a typical chromosome measures `canonicalSize`. Scale and region go
+ * are. Where they are too small in it to tell, it looks again: at where it saw something, or at the whole, finer. Then
+ * the cell alone is fed, resampled so that a typical chromosome measures `canonicalSize`. Scale and region go
  * in steps, so that a small change of the frame (one chromosome less, another codec) leaves the pixels of all others as
  * they were: a grid that shifts by a fraction of a pixel moves every score a little, and the count with it. The steps of
  * the region are whole places of the network's coarsest level, so that a region which begins a step further shows the
@@ -14,22 +15,66 @@ import type { Box, CellFlag, ScoutOutput } from './types.ts';
 
 const MIN_SIDE = 32;
 
+/** One look of the scout. */
 export interface ScoutSize {
+  /** the part of the frame that is looked at, image px, integers */
+  readonly box: Box;
   readonly width: number;
   readonly height: number;
   /** scout px per image px */
   readonly scale: number;
 }
 
-/** Size of the scout's picture of a frame, before padding; frames smaller than it are enlarged. */
+/** The first look, at the whole frame; the size is that before padding. Frames smaller than it are enlarged. */
 export function scoutSize(imageWidth: number, imageHeight: number, { scoutLongSide }: Manifest['sizePolicy']): ScoutSize {
-  const scale = scoutLongSide / Math.max(imageWidth, imageHeight);
+  return lookAt([0, 0, imageWidth, imageHeight], scoutLongSide);
+}
+
+const longSide = ([left, top, right, bottom]: Box): number => Math.max(right - left, bottom - top);
+
+function lookAt(box: Box, side: number): ScoutSize {
+  const [left, top, right, bottom] = box;
+  const scale = side / longSide(box);
   return {
-    width: Math.max(roundHalfUp(imageWidth * scale), MIN_SIDE),
-    height: Math.max(roundHalfUp(imageHeight * scale), MIN_SIDE),
+    box,
+    width: Math.max(roundHalfUp((right - left) * scale), MIN_SIDE),
+    height: Math.max(roundHalfUp((bottom - top) * scale), MIN_SIDE),
     scale,
   };
 }
+
+/**
+ * The scout's next look after one that led to this region; null where the region stands. Chromosomes of few scout px seem
+ * larger than they are, the smallest are not seen at all, and a whole cell that is as small may seem to be a few; in a small
+ * part of what was looked at the contrast is another.
+ */
+export function closerLook(
+  scout: ScoutSize,
+  { region, sizePx, flags }: NetworkRegion,
+  imageWidth: number,
+  imageHeight: number,
+  policy: Manifest['sizePolicy'],
+): ScoutSize | null {
+  const side = longSide(scout.box);
+  if (isCell(flags)) {
+    const isSmall = sizePx * scout.scale < policy.scoutMinSize;
+    const length = longSide(region);
+    const isDoubtful = isSmall || length < policy.scoutSpan * sizePx;
+    const margin = Math.min(policy.scoutMargin * sizePx, policy.scoutMarginShare * length);
+    const closer: Box = [
+      Math.max(Math.floor(region[0] - margin), 0),
+      Math.max(Math.floor(region[1] - margin), 0),
+      Math.min(Math.ceil(region[2] + margin), imageWidth),
+      Math.min(Math.ceil(region[3] + margin), imageHeight),
+    ];
+    if (side / longSide(closer) >= (isDoubtful ? policy.scoutZoom : policy.scoutSureZoom)) return lookAt(closer, policy.scoutLongSide);
+    if (!isSmall) return null;
+  }
+  const finer = Math.max(scout.width, scout.height) * 2;
+  return finer <= Math.min(policy.scoutFinestSide, side) ? lookAt(scout.box, finer) : null;
+}
+
+export const isCell = (flags: readonly CellFlag[]): boolean => !flags.includes('noCellFound');
 
 export interface NetworkRegion {
   /** image px, inside the frame */
@@ -71,11 +116,12 @@ export function chooseRegion(
     const grid = policy.regionGrid / scale;
     const margin = policy.regionMargin * sizePx;
     const cellPx = policy.scoutStride / scout.scale;
+    const [x, y] = scout.box;
     region = [
-      Math.max(Math.floor((cells.left * cellPx - margin) / grid) * grid, 0),
-      Math.max(Math.floor((cells.top * cellPx - margin) / grid) * grid, 0),
-      Math.min(Math.ceil((cells.right * cellPx + margin) / grid) * grid, imageWidth),
-      Math.min(Math.ceil((cells.bottom * cellPx + margin) / grid) * grid, imageHeight),
+      Math.max(Math.floor((x + cells.left * cellPx - margin) / grid) * grid, 0),
+      Math.max(Math.floor((y + cells.top * cellPx - margin) / grid) * grid, 0),
+      Math.min(Math.ceil((x + cells.right * cellPx + margin) / grid) * grid, imageWidth),
+      Math.min(Math.ceil((y + cells.bottom * cellPx + margin) / grid) * grid, imageHeight),
     ];
   }
   const [left, top, right, bottom] = region;
