@@ -56,7 +56,7 @@ describe('equal to Python on the golden arrays', () => {
   });
 
   test('scout input', () => {
-    expect(scout).toEqual({ width: values.scoutWidth, height: values.scoutHeight, scale: values.scoutScale });
+    expect(scout).toEqual({ box: [0, 0, values.width, values.height], width: values.scoutWidth, height: values.scoutHeight, scale: values.scoutScale });
     const fed = preprocess(frame, [0, 0, image.width, image.height], scout.width, scout.height, manifest.input);
     expect(worst(fed.data, golden.array('scoutInput'))).toBeLessThanOrEqual(tolerances.pixels);
   });
