@@ -18,6 +18,9 @@ import numpy as np
 
 from preprocess import round_half_up
 
+OUTER = 0.05  # of the places at each end that are no part of the core
+MANY = 150  # places that vote for the size: a whole cell, not a part of one
+FAR = 2.5  # a region so many times longer than the core of as many places holds more than a cell
 MIN_SIDE = 32  # px; the coarsest level of the backbone is 1/32
 
 
@@ -40,6 +43,7 @@ class SizePlan:
     size_px: float  # median sqrt(box area), image px
     num_positives: int
     flags: tuple
+    core: tuple  # image px, what holds all but the outermost of the places that vote for the size
 
     @property
     def scale_x(self) -> float:
@@ -61,20 +65,26 @@ def _look(box: tuple, long_side: float) -> ScoutSize:
     return ScoutSize(box, scale, max(MIN_SIDE, round_half_up(width * scale)), max(MIN_SIDE, round_half_up(height * scale)))
 
 
+def _length(box: tuple) -> float:
+    return max(box[2] - box[0], box[3] - box[1])
+
+
 def closer_look(scouted: ScoutSize, plan: SizePlan, width: int, height: int, policy: dict) -> ScoutSize | None:
     """The scout's next look after one that led to this plan; None where the plan stands. Chromosomes of few scout px seem
     larger than they are, the smallest are not seen at all, and a whole cell that is as small may seem to be a few; in a small
     part of what was looked at the contrast is another."""
-    left, top, right, bottom = scouted.box
-    long_side = max(right - left, bottom - top)
+    if scouted.scale >= 1:
+        return None  # nothing finer is there
+    long_side = _length(scouted.box)
     if plan.num_positives >= policy["minPositives"]:
-        x0, y0, x1, y1 = plan.region
-        length = max(x1 - x0, y1 - y0)
         is_small = plan.size_px * scouted.scale < policy["scoutMinSize"]
-        is_doubtful = is_small or length < policy["scoutSpan"] * plan.size_px
-        margin = min(policy["scoutMargin"] * plan.size_px, policy["scoutMarginShare"] * length)
+        is_doubtful = is_small or _length(plan.region) < policy["scoutSpan"] * plan.size_px
+        # A speck of dust far off is part of the region; so is the rim of a cell that is seen in part.
+        is_far = plan.num_positives >= MANY and _length(plan.region) > FAR * _length(plan.core)
+        x0, y0, x1, y1 = there = plan.core if is_far else plan.region
+        margin = min(policy["scoutMargin"] * plan.size_px, policy["scoutMarginShare"] * _length(there))
         closer = max(0, math.floor(x0 - margin)), max(0, math.floor(y0 - margin)), min(width, math.ceil(x1 + margin)), min(height, math.ceil(y1 + margin))
-        zoom = long_side / max(closer[2] - closer[0], closer[3] - closer[1])
+        zoom = long_side / _length(closer)
         if zoom >= policy["scoutZoom" if is_doubtful else "scoutSureZoom"]:
             return _look(closer, policy["scoutLongSide"])
         if not is_small:
@@ -94,7 +104,7 @@ def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, po
     sizes = scout[0, 1, :rows, :columns]
     positive = sizes[logits >= policy["positiveLogit"]]
     if len(positive) < policy["minPositives"]:
-        return _limit((0, 0, width, height), 1.0, policy["canonicalSize"], len(positive), ("noCellFound",), policy)
+        return _limit((0, 0, width, height), 1.0, policy["canonicalSize"], len(positive), ("noCellFound",), scouted.box, policy)
     median = float(np.sort(positive)[len(positive) // 2])
     size_px = policy["scoutSizeUnit"] * 2.0 ** median / scouted.scale
     steps = policy["scaleSteps"]
@@ -110,15 +120,24 @@ def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, po
         min(width, math.ceil((left + (int(x.max()) + 1) * cell_px + margin) / grid) * grid),
         min(height, math.ceil((top + (int(y.max()) + 1) * cell_px + margin) / grid) * grid),
     )
-    return _limit(region, scale, size_px, len(positive), (), policy)
+    y, x = np.nonzero(logits >= policy["positiveLogit"])
+    (x0, x1), (y0, y1) = (_inner(places) for places in (x, y))
+    core = left + x0 * cell_px, top + y0 * cell_px, left + (x1 + 1) * cell_px, top + (y1 + 1) * cell_px
+    return _limit(region, scale, size_px, len(positive), (), core, policy)
 
 
-def _limit(region, scale, size_px, num_positives, flags, policy) -> SizePlan:
+def _inner(places: np.ndarray) -> tuple:
+    """The lowest and the highest without OUTER of them at either end."""
+    ordered, left_out = np.sort(places), math.floor(len(places) * OUTER)
+    return int(ordered[left_out]), int(ordered[-1 - left_out])
+
+
+def _limit(region, scale, size_px, num_positives, flags, core, policy) -> SizePlan:
     left, top, right, bottom = region
     scale = min(scale, math.sqrt(policy["maxNetworkPixels"] / ((right - left) * (bottom - top))))
     right, network_width = _whole_pixels(left, right, scale)
     bottom, network_height = _whole_pixels(top, bottom, scale)
-    return SizePlan((left, top, right, bottom), scale, network_width, network_height, float(size_px), num_positives, flags)
+    return SizePlan((left, top, right, bottom), scale, network_width, network_height, float(size_px), num_positives, flags, core)
 
 
 def _whole_pixels(start: float, end: float, scale: float) -> tuple[float, int]:

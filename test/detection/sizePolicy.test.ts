@@ -142,8 +142,9 @@ test('law: the region is inside the frame and boxes map from image to network px
 
 describe('a closer look of the scout', () => {
   const shipped = { ...policy, scoutSpan: 7 };
-  const seen = (region: [number, number, number, number], sizePx: number) => ({ region, width: 1, height: 1, scale: 1, sizePx, flags: [] });
+  const seen = (region: [number, number, number, number], sizePx: number, core = region) => ({ region, core, numPositives: 200, width: 1, height: 1, scale: 1, sizePx, flags: [] });
   const nothing = { ...seen([0, 0, 2592, 1944], 60), flags: ['noCellFound' as const] };
+  const scoutOf1536 = scoutSize(1536, 1152, policy);
   const first = scoutSize(2592, 1944, shipped); // 384 of 2592 px
   const after = (network: Parameters<typeof closerLook>[1], look = first) => closerLook(look, network, 2592, 1944, shipped);
 
@@ -162,6 +163,13 @@ describe('a closer look of the scout', () => {
   test('at whatever lies in a third of what it looked at', () => {
     expect(after(seen([800, 400, 1100, 700], 40), { ...first, scale: 0.6 })).toMatchObject({ box: [640, 240, 1260, 860] });
     expect(after(seen([800, 400, 1500, 700], 40), { ...first, scale: 0.6 })).toBeNull();
+  });
+
+  test('at the cell, not at a speck far off', () => {
+    expect(after(seen([0, 0, 2592, 1944], 30, [1000, 1000, 1300, 1200]))).toMatchObject({ box: [880, 880, 1420, 1320] });
+    const cells = Array.from({ length: 30 }, (_, i): [number, number] => [40 + (i % 5), 50 + Math.floor(i / 5)]);
+    const { core } = chooseRegion(1536, 1152, scoutOf1536, scoutOutput(72, 96, [...cells, [2, 90]], 10), policy);
+    expect(core).toEqual([800, 640, 896, 720]); // a cell is 16 px
   });
 
   test('at the whole, twice as fine, where it saw nothing or could not come closer', () => {

@@ -90,8 +90,8 @@ def test_median_is_the_upper_middle():
     assert plan_size(output, scouted, 384, 384, POLICY).size_px == pytest.approx(64.0)
 
 
-def seen(region, size_px, num_positives=9):
-    return SizePlan(region, 1.0, 1, 1, size_px, num_positives, () if num_positives else ("noCellFound",))
+def seen(region, size_px, num_positives=9, core=None):
+    return SizePlan(region, 1.0, 1, 1, size_px, num_positives, () if num_positives else ("noCellFound",), core or region)
 
 
 def test_a_closer_look_by_hand():
@@ -117,6 +117,14 @@ def test_a_closer_look_by_hand():
     assert (finer.width, finest.width, after(nothing, finest)) == (768, 1536, None)
     assert after(seen((0, 0, 2592, 1944), 60))[1] == 768
     assert closer_look(scout_size(640, 480, POLICY), nothing, 640, 480, POLICY) is None
+
+
+def test_a_speck_far_off_is_no_part_of_the_core():
+    """As in sizePolicy.test.ts."""
+    assert closer_look(scout_size(2592, 1944, POLICY), seen((0, 0, 2592, 1944), 30, 200, (1000, 1000, 1300, 1200)), 2592, 1944, POLICY).box == (880, 880, 1420, 1320)
+    scouted = scout_size(1536, 1152, POLICY)
+    cells = [(40 + i % 5, 50 + i // 5) for i in range(30)]
+    assert plan_size(scout_map(scouted, [*cells, (2, 90)], 0.0), scouted, 1536, 1152, POLICY).core == (800, 640, 896, 720)
 
 
 def test_what_a_closer_look_sees_lies_where_its_part_of_the_frame_does():

@@ -14,6 +14,12 @@ import { roundHalfUp } from './preprocess.ts';
 import type { Box, CellFlag, ScoutOutput } from './types.ts';
 
 const MIN_SIDE = 32;
+/** of the cells at each end that are no part of the core */
+const OUTER = 0.05;
+/** cells that count for the size: a whole metaphase, not a part of one */
+const MANY = 150;
+/** a region so many times longer than the core of as many cells holds more than a metaphase */
+const FAR = 2.5;
 
 /** One look of the scout. */
 export interface ScoutSize {
@@ -50,22 +56,24 @@ function lookAt(box: Box, side: number): ScoutSize {
  */
 export function closerLook(
   scout: ScoutSize,
-  { region, sizePx, flags }: NetworkRegion,
+  { region, core, numPositives, sizePx, flags }: NetworkRegion,
   imageWidth: number,
   imageHeight: number,
   policy: Manifest['sizePolicy'],
 ): ScoutSize | null {
+  if (scout.scale >= 1) return null; // nothing finer is there
   const side = longSide(scout.box);
   if (isCell(flags)) {
     const isSmall = sizePx * scout.scale < policy.scoutMinSize;
-    const length = longSide(region);
-    const isDoubtful = isSmall || length < policy.scoutSpan * sizePx;
-    const margin = Math.min(policy.scoutMargin * sizePx, policy.scoutMarginShare * length);
+    const isDoubtful = isSmall || longSide(region) < policy.scoutSpan * sizePx;
+    // A speck of dust far off is part of the region; so is the rim of a cell that is seen in part.
+    const there = numPositives >= MANY && longSide(region) > FAR * longSide(core) ? core : region;
+    const margin = Math.min(policy.scoutMargin * sizePx, policy.scoutMarginShare * longSide(there));
     const closer: Box = [
-      Math.max(Math.floor(region[0] - margin), 0),
-      Math.max(Math.floor(region[1] - margin), 0),
-      Math.min(Math.ceil(region[2] + margin), imageWidth),
-      Math.min(Math.ceil(region[3] + margin), imageHeight),
+      Math.max(Math.floor(there[0] - margin), 0),
+      Math.max(Math.floor(there[1] - margin), 0),
+      Math.min(Math.ceil(there[2] + margin), imageWidth),
+      Math.min(Math.ceil(there[3] + margin), imageHeight),
     ];
     if (side / longSide(closer) >= (isDoubtful ? policy.scoutZoom : policy.scoutSureZoom)) return lookAt(closer, policy.scoutLongSide);
     if (!isSmall) return null;
@@ -86,6 +94,10 @@ export interface NetworkRegion {
   readonly sizePx: number;
   readonly scale: number;
   readonly flags: readonly CellFlag[];
+  /** scout cells that count for the size */
+  readonly numPositives: number;
+  /** what holds all but the outermost of the cells that count for the size, image px */
+  readonly core: Box;
 }
 
 /** Where to look and at which scale; the whole frame at scale 1 where the scout sees no cell. */
@@ -100,6 +112,7 @@ export function chooseRegion(
   const cells = findCells(scout, output, policy);
   let region: Box = [0, 0, imageWidth, imageHeight];
   let sizePx = policy.canonicalSize;
+  let core = scout.box;
   let wanted = 1;
   const isFound = cells.logSizes.length >= policy.minPositives;
   if (!isFound) {
@@ -117,6 +130,9 @@ export function chooseRegion(
     const margin = policy.regionMargin * sizePx;
     const cellPx = policy.scoutStride / scout.scale;
     const [x, y] = scout.box;
+    const [x0, x1] = inner(cells.columns);
+    const [y0, y1] = inner(cells.rows);
+    core = [x + x0 * cellPx, y + y0 * cellPx, x + (x1 + 1) * cellPx, y + (y1 + 1) * cellPx];
     region = [
       Math.max(Math.floor((x + cells.left * cellPx - margin) / grid) * grid, 0),
       Math.max(Math.floor((y + cells.top * cellPx - margin) / grid) * grid, 0),
@@ -132,7 +148,7 @@ export function chooseRegion(
   }
   const across = wholePixels(left, right, scale);
   const down = wholePixels(top, bottom, scale);
-  return { region: [left, top, across.end, down.end], width: across.count, height: down.count, sizePx, scale, flags };
+  return { region: [left, top, across.end, down.end], width: across.count, height: down.count, sizePx, scale, flags, numPositives: cells.logSizes.length, core };
 }
 
 /** Where the frame ends between two network px, the part of one that is left is not fed. */
@@ -141,9 +157,19 @@ function wholePixels(start: number, end: number, scale: number): { end: number; 
   return count < MIN_SIDE ? { end, count: MIN_SIDE } : { end: Math.min(start + count / scale, end), count };
 }
 
+/** The lowest and the highest without OUTER of them at either end. */
+function inner(places: readonly number[]): [number, number] {
+  const ordered = [...places].sort((a, b) => a - b);
+  const leftOut = Math.floor(ordered.length * OUTER);
+  return [ordered[leftOut], ordered[ordered.length - 1 - leftOut]];
+}
+
 interface ScoutCells {
   /** channel 1 of the cells that count for the size */
   readonly logSizes: number[];
+  /** and where they lie */
+  readonly columns: number[];
+  readonly rows: number[];
   /** bounding rectangle, in cells, of those that count for the region */
   readonly left: number;
   readonly top: number;
@@ -153,6 +179,8 @@ interface ScoutCells {
 
 function findCells(scout: ScoutSize, { rows, cols, data }: ScoutOutput, policy: Manifest['sizePolicy']): ScoutCells {
   const logSizes: number[] = [];
+  const columns: number[] = [];
+  const rowsOf: number[] = [];
   let left = Infinity;
   let top = Infinity;
   let right = 0;
@@ -162,7 +190,11 @@ function findCells(scout: ScoutSize, { rows, cols, data }: ScoutOutput, policy: 
   for (let y = 0; y < validRows; y++) {
     for (let x = 0; x < validCols; x++) {
       const logit = data[y * cols + x];
-      if (logit >= policy.positiveLogit) logSizes.push(data[rows * cols + y * cols + x]);
+      if (logit >= policy.positiveLogit) {
+        logSizes.push(data[rows * cols + y * cols + x]);
+        columns.push(x);
+        rowsOf.push(y);
+      }
       if (logit < policy.regionLogit) continue;
       left = Math.min(left, x);
       top = Math.min(top, y);
@@ -170,5 +202,5 @@ function findCells(scout: ScoutSize, { rows, cols, data }: ScoutOutput, policy: 
       bottom = Math.max(bottom, y + 1);
     }
   }
-  return { logSizes, left, top, right, bottom };
+  return { logSizes, columns, rows: rowsOf, left, top, right, bottom };
 }
