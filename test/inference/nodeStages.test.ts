@@ -59,7 +59,7 @@ test('a cell of small chromosomes is counted in a frame of five megapixels', asy
   };
   expect(Math.abs((await count(node.manifest.sizePolicy.scoutLooks)) - boxes.length)).toBeLessThanOrEqual(2);
   expect(Math.abs((await count(1)) - boxes.length)).toBeGreaterThan(10); // by the look at the whole frame alone
-});
+}, 60_000);
 
 test('NaN does not pass the self-test', async () => {
   const scout: typeof node.stages.scout = async (image) => {
