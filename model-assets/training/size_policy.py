@@ -94,7 +94,8 @@ def closer_look(scouted: ScoutSize, plan: SizePlan, width: int, height: int, pol
 
 
 def plan_size(scout: np.ndarray, scouted: ScoutSize, width: int, height: int, policy: dict) -> SizePlan:
-    """`scout` [1, 2, h/4, w/4] f32 of what was `scouted` (logit "inside a box core", log2(sqrt(box area) / 16 scout px)) -> the plan.
+    """`scout` [1, 2, h/4, w/4] f32 of what was `scouted`: logit "inside a box core", log2(sqrt(box area) / 16 scout px) -> the
+    plan.
 
     A place of the map counts when its 4 px cell starts inside the unpadded area.
     """
