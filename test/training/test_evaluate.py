@@ -43,7 +43,7 @@ def cell_result(truths, boxes, scores, embeddings):
     candidates = Candidates(
         np.asarray(boxes, np.float32), np.asarray(scores, np.float32), np.asarray(embeddings, np.float32), types, np.arange(len(boxes))
     )
-    plan = SizePlan((0, 0, 200, 160), 1.0, 200, 160, 60.0, 9, ())
+    plan = SizePlan((0, 0, 200, 160), 1.0, 200, 160, 60.0, 9, (), (0, 0, 200, 160))
     truths = np.asarray(truths, np.float32)
     item = Metaphase("drawn.png", 200, 160, truths, np.full(len(truths), 3))
     return CellResult(item, CellDetection(candidates, measure_tone(np.full((4, 4), 200, np.uint8)), plan), 0.1)

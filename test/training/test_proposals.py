@@ -56,7 +56,7 @@ def test_deltas_of_another_shape_are_refused():
 
 
 def test_refinement_maps_to_image_px_and_sorts():
-    plan = SizePlan((100, 40, 300, 140), 0.5, 100, 50, 120.0, 9, ())
+    plan = SizePlan((100, 40, 300, 140), 0.5, 100, 50, 120.0, 9, (), (100, 40, 300, 140))
     proposals = np.array([[10, 10, 30, 20], [40, 20, 60, 44], [0, 0, 1, 1], [5, 5, 9, 9]], np.float32)
     scores = np.array([0.4, 0.9, MANIFEST["suppression"]["candidateFloor"] / 2, 0.4], np.float32)
     deltas = np.zeros((4, 4), np.float32)
@@ -68,14 +68,14 @@ def test_refinement_maps_to_image_px_and_sorts():
 
 
 def test_no_proposals_no_candidates():
-    plan = SizePlan((0, 0, 64, 64), 1.0, 64, 64, 60.0, 0, ("noCellFound",))
+    plan = SizePlan((0, 0, 64, 64), 1.0, 64, 64, 60.0, 0, ("noCellFound",), (0, 0, 64, 64))
     empty = np.zeros(0, np.float32)
     candidates = refine(np.zeros((0, 4), np.float32), empty, np.zeros((0, 4)), empty, np.zeros((0, 24)), plan, MANIFEST)
     assert len(candidates) == 0
 
 
 def test_another_look_goes_through_the_boxes_of_the_one_before():
-    plan = SizePlan((0, 0, 64, 64), 1.0, 64, 64, 60.0, 5, ())
+    plan = SizePlan((0, 0, 64, 64), 1.0, 64, 64, 60.0, 5, (), (0, 0, 64, 64))
     rois = np.array([[10, 10, 30, 20], [40, 20, 60, 44], [5, 5, 9, 9]], np.float32)
     scores = np.array([0.9, MANIFEST["refinement"]["minScore"] / 2, 0.4], np.float32)
     deltas = np.array([[1, 0, 0, 0], [0, 0, 0, 0], [0, 0, 5 * np.log(0.4), 0]], np.float32)
@@ -86,7 +86,7 @@ def test_another_look_goes_through_the_boxes_of_the_one_before():
 
 
 def test_of_boxes_that_end_on_one_chromosome_the_best_is_looked_at_again():
-    plan = SizePlan((0, 0, 64, 64), 1.0, 64, 64, 60.0, 5, ())
+    plan = SizePlan((0, 0, 64, 64), 1.0, 64, 64, 60.0, 5, (), (0, 0, 64, 64))
     rois = np.array([[30, 30, 50, 50], [10, 10, 30, 20], [10, 10, 30, 21], [10, 10, 30, 14]], np.float32)
     scores = np.array([0.3, 0.6, 0.9, 0.4], np.float32)
     again, made_of = next_rois(rois, scores, np.zeros((4, 4), np.float32), plan, MANIFEST)
