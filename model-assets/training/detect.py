@@ -1,6 +1,6 @@
 """The whole inference pipeline, stages injected: the same code serves PyTorch modules and ONNX Runtime sessions.
 
-    frame [H, W] u8 -> polarity, light, contrast -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
+    frame [H, W] u8 -> picture within its border -> polarity, light, contrast -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
     before -> close-up of what they made -> their relations -> candidates -> suppression -> boxes
 
 The TypeScript `detectChromosomes` and `selectDetections` follow it step by step, equal on the golden arrays.
@@ -22,6 +22,7 @@ from crops import cut_crops
 from embedding_nms import embedding_nms
 from light import level_light
 from nms import hard_nms, soft_nms
+from picture_box import picture_box
 from preprocess import PreprocessError, Tone, contrast_ends, feed_region, histogram, measure_tone
 from proposals import make_proposals
 from refinement import Candidates, doubtful_rows, next_rois, refine, refined_boxes
@@ -144,8 +145,23 @@ def detect_chromosomes(gray: np.ndarray, manifest: dict, stages: Stages, trace: 
     """[H, W] u8 image px -> candidates. `trace`, when given, receives every intermediate array (golden.py)."""
     if gray.ndim != 2 or gray.dtype != np.uint8 or 0 in gray.shape:
         raise PreprocessError(f"picture: expected [H, W] uint8, got {list(gray.shape)} {gray.dtype}")
-    trace = {} if trace is None else trace
-    height, width = gray.shape
+    x0, y0, x1, y1 = picture_box(gray)
+    cell = _detect(gray[y0:y1, x0:x1], manifest, stages, {} if trace is None else trace)
+    return _moved(cell, x0, y0)
+
+
+def _moved(cell: CellDetection, x: int, y: int) -> CellDetection:
+    """From the picture to the frame, in which it lies x to the right and y below."""
+    if x == y == 0:
+        return cell
+    moved = lambda box: (box[0] + x, box[1] + y, box[2] + x, box[3] + y)
+    plan = dataclasses.replace(cell.plan, region=moved(cell.plan.region), core=moved(cell.plan.core))
+    boxes = cell.candidates.boxes + np.array([x, y, x, y], np.float32)
+    return dataclasses.replace(cell, candidates=dataclasses.replace(cell.candidates, boxes=boxes), plan=plan)
+
+
+def _detect(gray: np.ndarray, manifest: dict, stages: Stages, trace: dict) -> CellDetection:
+    """Of a picture without a border."""
     dark_objects, tone = prepare_frame(gray, manifest["input"])
     plan, tone = find_cell(dark_objects, tone, manifest, stages.scout, trace)
 

@@ -1,6 +1,6 @@
 /**
  * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
- * frame [image px] → polarity, light → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
+ * frame [image px] → picture within its border → polarity, light → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
  * → proposals [R,4] → heads: scores, deltas, embeddings, types, hidden → refinement, as many looks as the manifest wants
  * → close-up of each doubtful box: scores, deltas, types, hidden → relations of all boxes: scores, deltas, embeddings,
  * types → candidates [image px].
@@ -12,6 +12,7 @@ import { checkGrayImage, inBox, normalizePolarity } from './grayImage.ts';
 import type { DarkOnBright } from './grayImage.ts';
 import { levelLight } from './light.ts';
 import type { Manifest } from './manifest.ts';
+import { cutOut, pictureBox } from './pictureBox.ts';
 import { preprocess } from './preprocess.ts';
 import { selectProposals } from './proposals.ts';
 import { NO_CANDIDATES, nextRois, refineRois } from './refinement.ts';
@@ -19,7 +20,7 @@ import type { NextRois } from './refinement.ts';
 import { relationInput } from './relation.ts';
 import { chooseRegion, closerLook, isCell, scoutSize } from './sizePolicy.ts';
 import type { NetworkRegion, ScoutSize } from './sizePolicy.ts';
-import type { Abortable, Candidates, CellDetection, CloseUpOutput, DetectionStage, Features, GrayImage, NetworkImage, Stages } from './types.ts';
+import type { Abortable, Box, Candidates, CellDetection, CloseUpOutput, DetectionStage, Features, GrayImage, NetworkImage, Stages } from './types.ts';
 
 const NOTHING = new Float32Array(0);
 const NOTHING_SEEN: CloseUpOutput = { scores: NOTHING, deltas: NOTHING, types: NOTHING, hidden: NOTHING };
@@ -39,9 +40,31 @@ export async function detectChromosomes<F extends Features>(
   image: GrayImage,
   manifest: Manifest,
   stages: Stages<F>,
-  { signal, onStage }: DetectOptions = {},
+  options: DetectOptions = {},
 ): Promise<CellDetection> {
   checkGrayImage(image);
+  const box = pictureBox(image);
+  return inFrame(await detectInPicture(cutOut(image, box), manifest, stages, options), image, box);
+}
+
+/** From the picture to the frame in which it lies at `box`. */
+function inFrame(cell: CellDetection, { width, height }: GrayImage, [left, top]: Box): CellDetection {
+  const offset = [left, top, left, top];
+  return {
+    ...cell,
+    candidates: { ...cell.candidates, boxes: cell.candidates.boxes.map((edge, i) => edge + offset[i % 4]) },
+    width,
+    height,
+    region: [cell.region[0] + left, cell.region[1] + top, cell.region[2] + left, cell.region[3] + top],
+  };
+}
+
+async function detectInPicture<F extends Features>(
+  image: GrayImage,
+  manifest: Manifest,
+  stages: Stages<F>,
+  { signal, onStage }: DetectOptions,
+): Promise<CellDetection> {
   const begin = (stage: DetectionStage): void => {
     if (signal?.aborted) throw signal.reason;
     onStage?.(stage);
