@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from dataset import Metaphase, MetaphaseSet
+from stain import change_stain
 from touching import lay_touching
 
 # The scout errs a little: the network is trained around its canonical scale, not only at it.
@@ -271,6 +272,8 @@ def training_sample(metaphases: MetaphaseSet, index: int, config, generator: np.
     if config.touching and generator.random() < config.touching:
         boxes, types = lay_some(canvas, boxes, types, generator)
     canvas = cv2.LUT(canvas, tone_table(limits, generator, strength))
+    if config.stains and generator.random() < config.stains:
+        canvas = change_stain(canvas, generator)
     if generator.random() < 0.2 * strength:
         draw_nuclei(canvas, boxes, generator)
     if generator.random() < 0.25 * strength:

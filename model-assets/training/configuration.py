@@ -60,6 +60,7 @@ class Configuration:
     calm_share: float = 0.25  # the last part of the run, where augmentation is halved: it ends near to real cells
     extra_share: float = 0.0  # share of the samples that come from --extra (drawn cells), the rest from --data
     touching: float = 0.0  # share of the samples in which chromosomes are laid at the ends and flanks of others
+    stains: float = 0.0  # share of the samples that are shown as other stains, optics and capture programs would show them
     bf16: bool = False
     seed: int = 7
 

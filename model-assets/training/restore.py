@@ -156,7 +156,7 @@ def restore(model: Path, data: Path, out: Path, images: int, cache: Path) -> Non
         scouted.append(torch.from_numpy(image))
         return stages.scout(image)
 
-    cells = collect(metaphases, spread_indices(len(metaphases), images), detector, dataclasses.replace(stages, scout=scout_seen), 0, lambda *_: None)
+    cells = collect(metaphases, spread_indices(len(metaphases), images), detector, dataclasses.replace(stages, scout=scout_seen), 0, 0, lambda *_: None)
     pictures = [torch.from_numpy(np.ascontiguousarray(cell.image[None, None])) for cell in cells]
 
     def crops(cell):

@@ -17,6 +17,7 @@ from augment import lay_some
 from detect import detect_chromosomes, select_detections
 from evaluate import add_model_arguments, open_validation, progress, spread_indices
 from metrics import match_boxes, summarise
+from stain import clear_ground, reverse_bands, sharpen, silhouettes, stain_evenly
 
 SEED = 5
 
@@ -84,6 +85,27 @@ def vignetted(darkest: float):
     return change
 
 
+def stained(change):
+    """`change` of gray values 0..1 and their Silhouettes; a picture in which nothing is dark stays as it is."""
+
+    def changed(gray, boxes, random):
+        values = gray.astype(np.float32) / 255
+        found = silhouettes(values)
+        return gray if found is None else np.clip(change(values, found) * 255 + 0.5, 0, 255).astype(np.uint8), boxes
+
+    return changed
+
+
+def evenly(bands: float):
+    """Three tenths of the way from the darkest band to the ground, and the share `bands` of the bands' contrast."""
+    return stained(lambda values, found: stain_evenly(values, found, 0.7 * found.dark + 0.3 * found.ground, bands))
+
+
+def surrounded(width: int):
+    """By black, as a capture program may fill its window."""
+    return lambda gray, boxes, random: (np.pad(gray, width), boxes + width)
+
+
 def with_touching(gray, boxes, random):
     """Copies of up to five chromosomes that stand alone laid at the ends and flanks of others: crowding with a known truth."""
     gray = gray.copy()
@@ -112,6 +134,12 @@ CHANGES = {
     "a third of the contrast": toned(lambda gray: 0.45 + gray / 3),
     "darker stain (gamma 1.8)": toned(lambda gray: gray ** 1.8),
     "paler stain (gamma 0.55)": toned(lambda gray: gray ** 0.55),
+    "stained evenly, without bands": evenly(0.0),
+    "a third of the bands' contrast": evenly(0.33),
+    "bands reversed": stained(reverse_bands),
+    "sharpened (2.5 times, 2.5 px)": stained(lambda values, found: sharpen(values, 2.5, 2.5)),
+    "ground cleared to white": stained(lambda values, found: clear_ground(values, found, 0.5)),
+    "a black surround of 80 px": surrounded(80),
     "light falling to a half": unevenly_lit(0.5),
     "corners at four tenths of the light": vignetted(0.4),
     "chromosomes laid at others": with_touching,

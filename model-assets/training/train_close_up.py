@@ -36,6 +36,7 @@ from detect import detect_chromosomes, onnx_stages, read_manifest
 from evaluate import spread_indices
 from nms import iou_matrix
 from refinement import next_rois
+from stain import change_stain
 from train import Average, save
 
 BATCH_CELLS, CELL_BOXES = 4, 64
@@ -46,6 +47,7 @@ LEARNING_RATE, WARMUP, EMA = 2e-3, 100, 0.999
 EASY_IOU, EASY_SCORE, EASY_SHARE = 0.75, 0.9, 0.25
 EXTRA_SHARE = 0.1
 LAID_SHARE = 0.5  # of the cells, in which chromosomes are laid at others
+STAINED_SHARE = 0.4  # of the cells, shown as another stain or capture program would show them
 TUNING = 300
 SAVE_EVERY_S = 240
 SEED = 3
@@ -62,12 +64,16 @@ class Boxed:
     types: np.ndarray
 
 
-def collect(metaphases: MetaphaseSet, indices, manifest: dict, stages, laid_share: float, report) -> list:
-    """What the detector without a close-up makes of these images, in `laid_share` of which chromosomes are laid at others."""
+def collect(metaphases: MetaphaseSet, indices, manifest: dict, stages, laid_share: float, stained_share: float, report) -> list:
+    """What the detector without a close-up makes of these images, in `laid_share` of which chromosomes are laid at others;
+    `stained_share` of them have another stain."""
     cells = []
     for done, index in enumerate(indices, 1):
         trace: dict = {}
-        gray, truths, types = crowded_cell(metaphases, index, np.random.default_rng((SEED, index)), laid_share)
+        generator = np.random.default_rng((SEED, index))
+        gray, truths, types = crowded_cell(metaphases, index, generator, laid_share)
+        if generator.random() < stained_share:
+            gray = change_stain(gray, generator)
         cell = detect_chromosomes(gray, manifest, stages, trace)
         scores, deltas = trace["heads"][:2]
         boxes, made_of = next_rois(trace["rois"], scores, deltas, cell.plan, manifest)
@@ -161,14 +167,14 @@ def boxed_cells(metaphases: MetaphaseSet, indices: list, model: Path, kept: Path
     manifest = read_manifest(model)
     manifest["files"].pop("closeUp", None)
     digest = detector_digest(manifest)
-    made_by = (digest, LAID_SHARE)
+    made_by = (digest, LAID_SHARE, STAINED_SHARE)
     found = pickle.loads(kept.read_bytes()) if kept.exists() else {}
     if found.get("made_by") != made_by:
         def report(done, total):
             if done % 100 == 0 or done == total:
                 print(f"candidates: {done} of {total}", flush=True)
 
-        found = {"made_by": made_by, "cells": collect(metaphases, indices, manifest, onnx_stages(model, manifest, os.cpu_count() or 1), LAID_SHARE, report)}
+        found = {"made_by": made_by, "cells": collect(metaphases, indices, manifest, onnx_stages(model, manifest, os.cpu_count() or 1), LAID_SHARE, STAINED_SHARE, report)}
         kept.write_bytes(pickle.dumps(found))
     return [cell for cell in found["cells"] if len(cell.boxes) and len(cell.truths)]
 

@@ -5,7 +5,7 @@
         [--earlier <folder of a run for earlier weights>]
 
 First the detector runs over all training images, `--views` times: once as they are, then turned or mirrored, a little
-larger or smaller, in other tones, half of them with chromosomes laid at others (kept in view-<n>.pkl of the run, for these
+larger or smaller, in other tones and stains, half of them with chromosomes laid at others (kept in view-<n>.pkl of the run, for these
 weights and this recipe). A step then takes sixteen cells and asks of each candidate whether it is the box of a chromosome that no surer one
 has found - the rule by which evaluate.py counts -, where that chromosome lies, of which type it is, and that the embeddings
 of two overlapping boxes be near where they are one chromosome's and apart where they are two's. The images that choose
@@ -41,6 +41,7 @@ from export import default_manifest, load_close_up, load_network, load_relation,
 from metrics import match_overlaps
 from nms import iou_matrix
 from relation import Relation, RelationInput, pair_values
+from stain import change_stain
 from train import Average, save
 
 BATCH_CELLS = 16
@@ -57,10 +58,11 @@ PULLED_IOU, TYPED_IOU = 0.4, 0.5  # with the nearest truth, from which on a box 
 VIEW_SCALE = 0.15  # log; the size policy takes back what it sees of it
 VIEW_STRENGTH = 0.4
 LAID_SHARE = 0.5  # of the changed views, in which chromosomes are laid at others
+STAINED_SHARE = 0.5  # of them, shown as another stain or capture program would show them
 TUNING = 300
 SEED = 4
 # How a view is drawn: where one of these was changed, a kept view may be another, and is made anew.
-VIEW_SOURCES = tuple(Path(__file__).with_name(name) for name in ("augment.py", "touching.py", "train_relation.py"))
+VIEW_SOURCES = tuple(Path(__file__).with_name(name) for name in ("augment.py", "stain.py", "touching.py", "train_relation.py"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +87,8 @@ def changed_view(gray: np.ndarray, boxes: np.ndarray, generator: np.random.Gener
     gray = cv2.resize(gray, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
     if generator.random() < 0.8:
         gray = cv2.LUT(gray, tone_table(stretch_limits(gray), generator, VIEW_STRENGTH))
+    if generator.random() < STAINED_SHARE:
+        gray = change_stain(gray, generator)
     gray = degrade(gray, generator, VIEW_STRENGTH)
     which = int(generator.integers(8))
     width, height = size

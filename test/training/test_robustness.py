@@ -18,7 +18,10 @@ def field() -> np.ndarray:
     return gray
 
 
-@pytest.mark.parametrize("name", [name for name in CHANGES if name not in ("corners at four tenths of the light", "chromosomes laid at others")])
+DARK_BESIDE = ("corners at four tenths of the light", "chromosomes laid at others", "a black surround of 80 px")
+
+
+@pytest.mark.parametrize("name", [name for name in CHANGES if name not in DARK_BESIDE])
 def test_the_box_holds_the_chromosome_whatever_the_change(name):
     gray, boxes = CHANGES[name](field(), BOX, np.random.default_rng(1))
     assert gray.dtype == np.uint8 and boxes.shape == (1, 4)
@@ -38,6 +41,14 @@ def test_laid_chromosomes_come_with_their_boxes():
     assert len(truths) > len(boxes) and (truths[:2] == boxes).all()
     assert (more < 150).sum() > (gray < 150).sum()
     assert (gray == given).all()
+
+
+def test_a_surround_lies_about_the_picture():
+    gray, boxes = CHANGES["a black surround of 80 px"](field(), BOX, np.random.default_rng(1))
+    (x0, y0), (x1, y1) = (boxes - BOX)[0, :2].astype(int), (boxes - BOX)[0, 2:].astype(int)
+    assert (x0, y0, x1, y1) == (80, 80, 80, 80)
+    np.testing.assert_array_equal(gray[80:-80, 80:-80], field())
+    assert gray.sum() == field().sum()
 
 
 def test_light_falls_off_towards_the_corners():
