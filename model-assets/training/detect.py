@@ -1,7 +1,7 @@
 """The whole inference pipeline, stages injected: the same code serves PyTorch modules and ONNX Runtime sessions.
 
-    frame [H, W] u8 -> picture within its border -> polarity, light, contrast -> scout -> size plan -> dense -> proposals -> heads, each look through the boxes of the one
-    before -> close-up of what they made -> their relations -> candidates -> suppression -> boxes
+    frame [H, W] u8 -> picture within its border -> polarity, light, contrast -> scout -> size plan -> dense -> proposals
+    -> heads, each look through the boxes of the one before -> close-up of what they made -> their relations -> candidates -> suppression -> boxes
 
 The TypeScript `detectChromosomes` and `selectDetections` follow it step by step, equal on the golden arrays.
 """

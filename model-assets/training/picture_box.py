@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from preprocess import histogram, percentile
+
 EVEN = 16  # gray levels within which a row or column of a border lies, and with it the whole side
 UNLIKE = 48  # gray levels between a border and the middle gray of what it surrounds, at least
 LEAST_SIDE = 32  # px of what is left
@@ -23,9 +25,7 @@ def picture_box(gray: np.ndarray) -> tuple:
     left, right = _even_lines(rows.T), width - _even_lines(rows.T[::-1])
     if right - left < LEAST_SIDE:
         return whole
-    if (left, top, right, bottom) == whole:
-        return whole
-    middle = int(np.sort(rows[:, left:right], axis=None)[rows[:, left:right].size // 2])
+    middle = percentile(histogram(rows[:, left:right]), 0.5)
     unlike = lambda level: abs(int(level) - middle) >= UNLIKE
     return (
         left if left and unlike(rows[0, 0]) else 0,

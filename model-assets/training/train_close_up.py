@@ -2,11 +2,12 @@
 
     python train_close_up.py --data <folder> --model <exported model> --run .runs/close-up [--steps 7000] [--extra <folder>]
 
-First the detector runs once over all training images (kept in candidates.pkl of the run, for these weights). A step then
-takes four cells and 64 boxes of each, those that are not plainly right four times as often, and asks of each box what
-share of a chromosome's box it covers, where that box lies, and of which type it is. The images that choose thresholds
-(evaluate.py --tuning) are left out. With --extra, every tenth cell is of that folder: drawn cells, say. Written while it
-trains: last.pt (every four minutes), log.jsonl.
+First the detector runs once over all training images, half of them with chromosomes laid at others, four in ten in another
+stain (kept in candidates.pkl of the run, for these weights). A step then takes four cells and 64 boxes of
+each, those that are not plainly right four times as often, and asks of each box what share of a chromosome's box it covers,
+where that box lies, and of which type it is. The images that choose thresholds (evaluate.py --tuning) are left out. With
+--extra, every tenth cell is of that folder: drawn cells, say. Written while it trains: last.pt (every four minutes),
+log.jsonl.
 """
 from __future__ import annotations
 

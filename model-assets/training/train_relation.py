@@ -5,12 +5,12 @@
         [--earlier <folder of a run for earlier weights>]
 
 First the detector runs over all training images, `--views` times: once as they are, then turned or mirrored, a little
-larger or smaller, in other tones and stains, half of them with chromosomes laid at others (kept in view-<n>.pkl of the run, for these
-weights and this recipe). A step then takes sixteen cells and asks of each candidate whether it is the box of a chromosome that no surer one
-has found - the rule by which evaluate.py counts -, where that chromosome lies, of which type it is, and that the embeddings
-of two overlapping boxes be near where they are one chromosome's and apart where they are two's. The images that choose
-thresholds (evaluate.py --tuning) are left out; their loss is printed after each epoch. Written while it trains: last.pt
-(each epoch), log.jsonl.
+larger or smaller, in other tones, half of them in other stains and half with chromosomes laid at others (kept in
+view-<n>.pkl of the run, for these weights and this recipe). A step then takes sixteen cells and asks of each candidate
+whether it is the box of a chromosome that no surer one has found - the rule by which evaluate.py counts -, where that
+chromosome lies, of which type it is, and that the embeddings of two overlapping boxes be near where they are one
+chromosome's and apart where they are two's. The images that choose thresholds (evaluate.py --tuning) are left out; their
+loss is printed after each epoch. Written while it trains: last.pt (each epoch), log.jsonl.
 """
 from __future__ import annotations
 

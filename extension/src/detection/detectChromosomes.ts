@@ -1,9 +1,9 @@
 /**
  * The pipeline, top to bottom (Fig. 2 of the paper, after the size policy):
- * frame [image px] → picture within its border → polarity, light → scout → region at the trained scale [network px] → dense stage: objectness, deltas, features
- * → proposals [R,4] → heads: scores, deltas, embeddings, types, hidden → refinement, as many looks as the manifest wants
- * → close-up of each doubtful box: scores, deltas, types, hidden → relations of all boxes: scores, deltas, embeddings,
- * types → candidates [image px].
+ * frame [image px] → picture within its border → polarity, light → scout → region at the trained scale [network px]
+ * → dense stage: objectness, deltas, features → proposals [R,4] → heads: scores, deltas, embeddings, types, hidden
+ * → refinement, as many looks as the manifest wants → close-up of each doubtful box: scores, deltas, types, hidden
+ * → relations of all boxes: scores, deltas, embeddings, types → candidates [image px].
  * The graphs are injected; suppression is `selectDetections`.
  */
 import { closeUpInput, doubtfulRows } from './closeUp.ts';

@@ -2,7 +2,7 @@
  * The picture within its border: letterboxes and the black surround of a capture program are no part of a slide, and as
  * dark as a nucleus. A frame without such a border is used whole. Equal to the training side's `picture_box`.
  */
-import { MIN_IMAGE_SIDE, grayHistogram } from './grayImage.ts';
+import { MIN_IMAGE_SIDE, grayHistogram, histogramPercentile } from './grayImage.ts';
 import type { Box, GrayImage } from './types.ts';
 
 /** Gray levels within which a row or column of a border lies, and with it the whole side. */
@@ -11,7 +11,7 @@ const EVEN = 16;
 const UNLIKE = 48;
 
 /**
- * The image without the rows above and below, then the columns beside, that are of one gray unlike that of the rest,
+ * Where the picture lies: the image without the rows above and below, then the columns beside, that are of one gray unlike that of the rest,
  * image px, integers.
  */
 export function pictureBox(image: GrayImage): Box {
@@ -26,8 +26,7 @@ export function pictureBox(image: GrayImage): Box {
   const left = evenColumns(0, 1);
   const right = width - evenColumns(width - 1, -1);
   if (right - left < MIN_IMAGE_SIDE) return whole;
-  if (left === 0 && top === 0 && right === width && bottom === height) return whole;
-  const middle = middleGray(cutOut(image, [left, top, right, bottom]).data);
+  const middle = histogramPercentile(grayHistogram(cutOut(image, [left, top, right, bottom]).data), 0.5);
   const isUnlike = (x: number, y: number): boolean => Math.abs(data[y * width + x] - middle) >= UNLIKE;
   return [
     left > 0 && isUnlike(0, top) ? left : 0,
@@ -61,12 +60,4 @@ function evenLines(data: Uint8Array, start: number, lineStep: number, numLines: 
     }
   }
   return numLines;
-}
-
-/** The gray at the half of all pixels, sorted. */
-function middleGray(data: Uint8Array): number {
-  const histogram = grayHistogram(data);
-  let gray = 0;
-  for (let below = histogram[0]; below <= data.length >> 1; below += histogram[gray]) gray++;
-  return gray;
 }
