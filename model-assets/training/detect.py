@@ -108,11 +108,11 @@ def torch_stages(network, scout, device: str = "cpu", close_up=None, bf16: bool 
     return Stages(run_scout, run_dense, run_heads, run_close_up if close_up else None)
 
 
-def onnx_stages(model_dir, manifest: dict, num_threads: int = 1) -> Stages:
+def onnx_stages(model_dir, manifest: dict) -> Stages:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = num_threads
+    options.intra_op_num_threads = 1  # more would be lost in a forked process
     options.log_severity_level = 3
 
     def session(name):

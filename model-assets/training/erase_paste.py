@@ -16,6 +16,7 @@ import numpy as np
 from detect import detect_chromosomes, select_detections
 from evaluate import add_model_arguments, open_validation, progress, spread_indices
 from nms import intersection_areas
+from workers import each
 
 MARGIN = 3  # px around a box that must be free, so that no neighbour is cut
 MAX_CHANGE = 3
@@ -157,13 +158,13 @@ def main(arguments=None) -> int:
         cell = detect_chromosomes(gray, manifest, stages)
         return len(select_detections(cell.candidates, manifest, options.method, options.threshold))
 
-    rows, report = [], progress("erase and paste")
-    indices = spread_indices(len(val), options.limit)
-    for done, index in enumerate(indices, 1):
-        random = np.random.RandomState(index)
+    def follow(index):
         image = np.ascontiguousarray(val.image(index))
-        rows += [{"image": val.items[index].file_name, **r} for r in follow_image(image, val.items[index].boxes, count, random)]
-        report(done, len(indices))
+        rows = follow_image(image, val.items[index].boxes, count, np.random.RandomState(index))
+        return [{"image": val.items[index].file_name, **row} for row in rows]
+
+    indices = spread_indices(len(val), options.limit)
+    rows = sum(each(follow, indices, options.workers, progress("erase and paste")), [])
     summary = summarise_follow(rows)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps({"summary": summary, "rows": rows}, indent=1) + "\n")

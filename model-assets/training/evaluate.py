@@ -35,6 +35,7 @@ from metrics import (
     summarise_overlapped,
 )
 from nms import box_areas, intersection_areas, iou_matrix
+from workers import each
 
 THRESHOLDS = np.round(np.arange(0.05, 0.96, 0.01), 2)
 
@@ -60,14 +61,13 @@ def spread_indices(total: int, limit: int | None) -> list[int]:
     return [int(i) for i in np.linspace(0, total - 1, limit)]
 
 
-def run_images(metaphases: MetaphaseSet, indices, manifest: dict, stages, report=lambda done, total: None) -> list[CellResult]:
-    results = []
-    for done, index in enumerate(indices, 1):
+def run_images(metaphases: MetaphaseSet, indices, manifest: dict, stages, report=lambda done, total: None, workers: int = 1) -> list[CellResult]:
+    def run(index):
         start = time.perf_counter()
         cell = detect_chromosomes(np.ascontiguousarray(metaphases.image(index)), manifest, stages)
-        results.append(CellResult(metaphases.items[index], cell, time.perf_counter() - start))
-        report(done, len(indices))
-    return results
+        return CellResult(metaphases.items[index], cell, time.perf_counter() - start)
+
+    return each(run, indices, workers, report)
 
 
 def with_variant(manifest: dict, variant: str) -> dict:
@@ -252,7 +252,7 @@ def open_model(options) -> tuple:
     if options.model:
         manifest = read_manifest(options.model)
         hashes = {name: manifest["files"][name]["sha256"] for name in GRAPHS if name in manifest["files"]}
-        return manifest, onnx_stages(options.model, manifest, options.threads), hashes
+        return manifest, onnx_stages(options.model, manifest), hashes
     network, _ = load_network(options.checkpoint)
     manifest = default_manifest(options.checkpoint.parent.name, "0.0.0", float(network.config.canonical_size), network.config.looks)
     return manifest, torch_stages(network, load_scout(options.scout)), {}
@@ -266,7 +266,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--checkpoint", type=Path, help="last.pt of train.py, run with PyTorch; needs --scout")
     parser.add_argument("--scout", type=Path, help="last.pt of scout.py")
     parser.add_argument("--limit", type=int, help="so many validation images, evenly over the part")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=1, help="processes, of one thread each")
 
 
 def open_validation(parser: argparse.ArgumentParser, arguments) -> tuple:
@@ -275,7 +275,9 @@ def open_validation(parser: argparse.ArgumentParser, arguments) -> tuple:
     options = parser.parse_args(arguments)
     if options.checkpoint and not options.scout:
         parser.error("--checkpoint needs --scout")
-    torch.set_num_threads(options.threads)
+    if options.workers < 1:
+        parser.error(f"--workers: expected at least 1, got {options.workers}")
+    torch.set_num_threads(1)
     try:
         return options, *open_model(options), MetaphaseSet(options.data, "val", options.cache)
     except (DataError, CheckpointError) as error:
@@ -302,8 +304,8 @@ def main(arguments=None) -> int:
     except DataError as error:
         sys.exit(f"{parser.prog}: {error}")
     indices = spread_indices(len(val), options.limit)
-    tuning = run_images(train, spread_indices(len(train), options.tuning), manifest, stages, progress("train slice"))
-    validation = run_images(val, indices, manifest, stages, progress("validation"))
+    tuning = run_images(train, spread_indices(len(train), options.tuning), manifest, stages, progress("train slice"), options.workers)
+    validation = run_images(val, indices, manifest, stages, progress("validation"), options.workers)
     report = evaluate(tuning, validation, manifest)
     report["modelSha256"] = hashes
     command = "python evaluate.py --data <data>" + (f" --limit {options.limit}" if options.limit else "") + f" --tuning {options.tuning}"

@@ -6,6 +6,7 @@ changed in one way at a time. It stands in for images of other laboratories as f
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from detect import detect_chromosomes, select_detections
 from evaluate import add_model_arguments, open_validation, progress, spread_indices
 from metrics import match_boxes, summarise
 from stain import clear_ground, reverse_bands, sharpen, silhouettes, stain_evenly
+from workers import each
 
 SEED = 5
 
@@ -155,15 +157,15 @@ def main(arguments=None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     options, manifest, stages, _, val = open_validation(parser, arguments)
     indices, rows = spread_indices(len(val), options.limit), {}
+
+    def match(change, index):
+        image = np.ascontiguousarray(val.image(index))
+        gray, truths = change(image, val.items[index].boxes, np.random.default_rng((SEED, index)))
+        found = select_detections(detect_chromosomes(gray, manifest, stages).candidates, manifest)
+        return match_boxes(found.boxes, found.scores, truths)
+
     for name, change in CHANGES.items():
-        matches, report = [], progress(name)
-        for done, index in enumerate(indices, 1):
-            image = np.ascontiguousarray(val.image(index))
-            gray, truths = change(image, val.items[index].boxes, np.random.default_rng((SEED, index)))
-            found = select_detections(detect_chromosomes(gray, manifest, stages).candidates, manifest)
-            matches.append(match_boxes(found.boxes, found.scores, truths))
-            report(done, len(indices))
-        rows[name] = summarise(matches)
+        rows[name] = summarise(each(functools.partial(match, change), indices, options.workers, progress(name)))
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(rows, indent=1) + "\n")
     print("| change | AER | F1 | count exact | within ±1 | mean absolute error |\n|---|---|---|---|---|---|")

@@ -31,6 +31,7 @@ from checkpoint import best_state, check_finite, configuration_of, deepen_backbo
 from configuration import Configuration
 from dataset import DataError, MetaphaseSet
 from network import DeepACE
+from precision import has_fast_bf16
 from preview import draw_preview
 from targets import AnchorSample, batch_losses, draw_anchors
 
@@ -318,6 +319,8 @@ def main():
         device = arguments.device
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
+        if config.bf16 and device == "cpu" and not has_fast_bf16():
+            print("train: this processor has no instructions for bf16: f32 (bf16=false) is several times faster", file=sys.stderr)
         cv2.setNumThreads(1)
         torch.backends.cudnn.benchmark = True  # every batch has the same canvas
         train(arguments.data, arguments.run, config, device, arguments.stop_at, arguments.initial, arguments.extra, arguments.workers, arguments.hard)

@@ -34,11 +34,13 @@ from checkpoint import CheckpointError, best_state, check_finite, load_weights, 
 from close_up import CONTEXT, LEVELS, SIDE, CloseUp, beside
 from dataset import DataError, MetaphaseSet
 from detect import detect_chromosomes, onnx_stages, read_manifest
-from evaluate import spread_indices
+from evaluate import progress, spread_indices
 from nms import iou_matrix
+from precision import fastest_autocast
 from refinement import next_rois
 from stain import change_stain
 from train import Average, save
+from workers import each
 
 BATCH_CELLS, CELL_BOXES = 4, 64
 SMOOTH = 1.0 / 9.0  # of the box loss, as the heads have it
@@ -65,11 +67,11 @@ class Boxed:
     types: np.ndarray
 
 
-def collect(metaphases: MetaphaseSet, indices, manifest: dict, stages, laid_share: float, stained_share: float, report) -> list:
+def collect(metaphases: MetaphaseSet, indices, manifest: dict, stages, laid_share: float, stained_share: float) -> list:
     """What the detector without a close-up makes of these images, in `laid_share` of which chromosomes are laid at others;
     `stained_share` of them have another stain."""
-    cells = []
-    for done, index in enumerate(indices, 1):
+
+    def look(index):
         trace: dict = {}
         generator = np.random.default_rng((SEED, index))
         gray, truths, types = crowded_cell(metaphases, index, generator, laid_share)
@@ -78,9 +80,9 @@ def collect(metaphases: MetaphaseSet, indices, manifest: dict, stages, laid_shar
         cell = detect_chromosomes(gray, manifest, stages, trace)
         scores, deltas = trace["heads"][:2]
         boxes, made_of = next_rois(trace["rois"], scores, deltas, cell.plan, manifest)
-        cells.append(Boxed(trace["network_input"][0, 0], boxes, scores[made_of], to_network(truths, cell.plan), types))
-        report(done, len(indices))
-    return cells
+        return Boxed(trace["network_input"][0, 0], boxes, scores[made_of], to_network(truths, cell.plan), types)
+
+    return each(look, indices, os.cpu_count() or 1, progress("candidates"))
 
 
 def to_network(boxes: np.ndarray, plan) -> np.ndarray:
@@ -146,7 +148,7 @@ def make_batch(step: int, cells: list, extra: list):
 def close_up_losses(network, batch) -> dict:
     crops, shape, iou, deltas, types = batch
     image = crops.unsqueeze(1).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
+    with fastest_autocast():
         levels, found, type_logits, _ = network(image, shape)
     levels, found, type_logits = levels.float(), found.float(), type_logits.float()
     wanted = (iou[:, None] >= torch.tensor(LEVELS)).float()
@@ -171,11 +173,7 @@ def boxed_cells(metaphases: MetaphaseSet, indices: list, model: Path, kept: Path
     made_by = (digest, LAID_SHARE, STAINED_SHARE)
     found = pickle.loads(kept.read_bytes()) if kept.exists() else {}
     if found.get("made_by") != made_by:
-        def report(done, total):
-            if done % 100 == 0 or done == total:
-                print(f"candidates: {done} of {total}", flush=True)
-
-        found = {"made_by": made_by, "cells": collect(metaphases, indices, manifest, onnx_stages(model, manifest, os.cpu_count() or 1), LAID_SHARE, STAINED_SHARE, report)}
+        found = {"made_by": made_by, "cells": collect(metaphases, indices, manifest, onnx_stages(model, manifest), LAID_SHARE, STAINED_SHARE)}
         kept.write_bytes(pickle.dumps(found))
     return [cell for cell in found["cells"] if len(cell.boxes) and len(cell.truths)]
 

@@ -19,7 +19,6 @@ import dataclasses
 import hashlib
 import json
 import math
-import multiprocessing
 import pickle
 import sys
 import time
@@ -36,13 +35,15 @@ from box_coder import HEAD_WEIGHTS, decode_boxes, encode_boxes
 from checkpoint import CheckpointError, best_state, check_finite, load_weights, read_checkpoint, refuse_other_settings
 from dataset import DataError, MetaphaseSet
 from detect import detect_chromosomes, torch_stages
-from evaluate import spread_indices
+from evaluate import progress, spread_indices
 from export import default_manifest, load_close_up, load_network, load_relation, load_scout
 from metrics import match_overlaps
 from nms import iou_matrix
+from precision import has_fast_bf16
 from relation import Relation, RelationInput, pair_values
 from stain import change_stain
 from train import Average, save
+from workers import each
 
 BATCH_CELLS = 16
 LEARNING_RATE, WARMUP, EMA, WEIGHT_DECAY = 1e-3, 100, 0.998, 0.05
@@ -116,23 +117,10 @@ def look_at(metaphases: MetaphaseSet, index: int, view: int, manifest: dict, sta
     return index, small, truths, types
 
 
-_work: dict = {}  # what the forked processes inherit
-
-
-def _look_at_some(indices):
-    torch.set_num_threads(1)
-    return [look_at(_work["metaphases"], index, _work["view"], _work["manifest"], _work["stages"]) for index in indices]
-
-
 def collect(metaphases: MetaphaseSet, indices: list, view: int, manifest: dict, stages, workers: int) -> list:
     """What detector and close-up say of one view of these images."""
-    _work.update(metaphases=metaphases, view=view, manifest=manifest, stages=stages)
-    seen, parts = [], [indices[k : k + 100] for k in range(0, len(indices), 100)]
-    with multiprocessing.get_context("fork").Pool(workers) as pool:
-        for part in pool.imap(_look_at_some, parts):
-            seen += [one for one in part if one]
-            print(f"view {view}: {len(seen)} cells of {len(indices)}", flush=True)
-    return seen
+    seen = each(lambda index: look_at(metaphases, index, view, manifest, stages), indices, workers, progress(f"view {view}"))
+    return [one for one in seen if one]
 
 
 def cell_of(given: dict, truths: np.ndarray, types: np.ndarray) -> Cell:
@@ -257,7 +245,7 @@ def train(
     network = load_network(checkpoint)[0].to(memory_format=torch.channels_last)
     digest = digest_of(checkpoint, scout, close_up)
     views_digest = digest_of(checkpoint, scout, close_up, *VIEW_SOURCES)
-    stages = torch_stages(network, load_scout(scout), "cpu", load_close_up(close_up), bf16=True)
+    stages = torch_stages(network, load_scout(scout), "cpu", load_close_up(close_up), bf16=has_fast_bf16())
     manifest = manifest_of(network)
     metaphases = MetaphaseSet(data, "train", run.parent / "cache")
     held = spread_indices(len(metaphases), TUNING)

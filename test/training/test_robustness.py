@@ -84,6 +84,12 @@ def test_all_images_are_counted_under_each_change(drawn, tiny_network, tiny_scou
     truths = len(json.loads((data / "val.json").read_text())["annotations"])
     assert [(name, row["images"], row["tp"] + row["fn"]) for name, row in rows.items()] == [("as it is", 2, truths), ("bright on dark", 2, truths)]
     assert "| bright on dark |" in capsys.readouterr().out
+    # The sessions of the graphs are inherited by forked processes.
+    assert robustness.main([*arguments[:-1], str(tmp_path / "by-two.json"), "--workers", "2"]) == 0
+    assert json.loads((tmp_path / "by-two.json").read_text()) == rows
+    with pytest.raises(SystemExit):
+        robustness.main([*arguments, "--workers", "0"])
+    assert "--workers: expected at least 1, got 0" in capsys.readouterr().err
 
 
 def test_a_folder_without_data_is_named(tiny_network, tiny_scout, tiny_close_up, tiny_relation, tmp_path):
