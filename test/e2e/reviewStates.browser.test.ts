@@ -2,7 +2,7 @@
 import type { Locator, Page } from 'playwright-core';
 import { numStudiesKept, untilAllIsKept, untilStudiesAreKept } from './keptWork.ts';
 import { cellFacts, clickBox, openReview, recordRun, showCell, untilShownCountIs, violations, type Box } from './reviewSite.ts';
-import { chromiumPath, openViewerSite, studyOf, type ViewerSite } from './viewerSite.ts';
+import { chromiumPath, customizeSite, openViewerSite, studyOf, type ViewerSite } from './viewerSite.ts';
 
 if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so the states of the panel were not seen');
 const inBrowser = chromiumPath ? describe : describe.skip;
@@ -334,11 +334,7 @@ inBrowser('states of the panel', () => {
     await recordRun(page, 0, FAR);
     await untilStudiesAreKept(page, 1);
     await page.close();
-    await context.route('**/app-config.js', async route => {
-      const answer = await route.fetch();
-      const policy = "customizationService: { 'chromosomeCount.keepUnsavedWork': { $set: false } }";
-      await route.fulfill({ response: answer, body: (await answer.text()).replace('customizationService: {}', policy) });
-    });
+    await customizeSite(context, "'chromosomeCount.keepUnsavedWork': { $set: false }");
     page = await openReview(site, { context });
     await untilStudiesAreKept(page, 0);
     expect(await page.evaluate(() => window.services.chromosomeCountService.getState().restorable)).toBeNull();

@@ -10,7 +10,7 @@ import {
   evenField, everyEncoding, goodCell, wholeSlide, withBrokenCodestream, withoutPixelData, withTruncatedJpeg, type TestImage,
 } from './troubleImages.ts';
 import { untilAllIsKept, untilEarlierIsKept } from './keptWork.ts';
-import { chromiumPath, launchFromStudyList, openStudy, openViewerSite, studyOf, untilImageIsShown, untilReady, type ViewerSite } from './viewerSite.ts';
+import { chromiumPath, customizeSite, launchFromStudyList, openStudy, openViewerSite, studyOf, untilImageIsShown, untilReady, type ViewerSite } from './viewerSite.ts';
 
 if (!chromiumPath) console.warn('SKIPPED: no Chromium (set CHROMIUM_PATH), so trouble was not provoked in the viewer');
 const inBrowser = chromiumPath ? describe : describe.skip;
@@ -489,9 +489,9 @@ inBrowser('trouble in the stock viewer', () => {
     expect(await page.evaluate(() => window.services.chromosomeCountService.getState().caseState!.cells[0].aiRun!.scoreThreshold)).toBe(0.85);
   });
 
-  test('a count that starts by itself when the study opens', async () => {
+  test('a count that starts by itself when the study opens, where the site wants it', async () => {
     const images = await goodStudy('ITSELF', 2);
-    await page.addInitScript(() => localStorage.setItem('chromosome-count.settings', JSON.stringify({ countOnOpening: true })));
+    await customizeSite(page, "'chromosomeCount.countOnOpening': { $set: true }");
     await page.goto(`${site.url}/chromosome-count?StudyInstanceUIDs=${await studyOf(site.url, 'ITSELF')}`);
     await page.waitForFunction(() => {
       const { caseState, run } = window.services?.chromosomeCountService?.getState() ?? {};

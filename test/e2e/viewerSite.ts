@@ -142,3 +142,12 @@ export function pointOnPage(page: Page, point: readonly [number, number]): Promi
     return [canvas[0] + left, canvas[1] + top] as [number, number];
   }, point as [number, number]);
 }
+
+/** Serves the `app-config.js` of a site that has customized the viewer so. */
+export async function customizeSite(target: Page | BrowserContext, customizations: string): Promise<void> {
+  await target.route('**/app-config.js', async route => {
+    const answer = await route.fetch();
+    const body = (await answer.text()).replace('customizationService: {}', `customizationService: { ${customizations} }`);
+    await route.fulfill({ response: answer, body });
+  });
+}

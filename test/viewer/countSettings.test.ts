@@ -34,8 +34,19 @@ test('what another tab has set meanwhile stays: only what is changed here is wri
 
 test('a site that keeps no unsaved work overrules the browser’s setting', () => {
   useStorage({ 'chromosome-count.settings': '{"keepUnsavedWork":true}' });
-  expect(storedSettings(true).keepUnsavedWork).toBe(true);
-  expect(storedSettings(false).keepUnsavedWork).toBe(false);
+  expect(storedSettings({ mayKeepUnsavedWork: true, countsOnOpening: false }).keepUnsavedWork).toBe(true);
+  expect(storedSettings({ mayKeepUnsavedWork: false, countsOnOpening: false }).keepUnsavedWork).toBe(false);
+});
+
+test('where a site counts on opening, a reader who has chosen otherwise keeps the choice', () => {
+  const counting = { mayKeepUnsavedWork: true, countsOnOpening: true };
+  const kept = useStorage();
+  expect(storedSettings(counting)).toEqual({ ...DEFAULT_SETTINGS, countOnOpening: true });
+  storeSettings({ showNumbers: true });
+  expect(storedSettings(counting)).toEqual({ ...DEFAULT_SETTINGS, countOnOpening: true, showNumbers: true });
+  storeSettings({ countOnOpening: false });
+  expect(kept.get('chromosome-count.settings')).toContain('"countOnOpening":false');
+  expect(storedSettings(counting).countOnOpening).toBe(false);
 });
 
 test.each(['chromosome-count.settings', 'chromosome-count.presets'])('a damaged %s leaves the defaults', key => {

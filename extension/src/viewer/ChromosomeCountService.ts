@@ -14,7 +14,7 @@ import { CellNavigation } from './CellNavigation.ts';
 import { CellSigning } from './CellSigning.ts';
 import { CellThumbnails } from './CellThumbnails.ts';
 import { createChromosomeTool } from './chromosomeTool.ts';
-import { DEFAULT_SETTINGS, knownReaderName, mayKeepUnsavedWork, storedPresets, storedSettings, storePreset, storeSettings, type CountSettings, type ProviderChoice } from './countSettings.ts';
+import { DEFAULT_SETTINGS, knownReaderName, sitePolicy, storedPresets, storedSettings, storePreset, storeSettings, type CountSettings, type ProviderChoice } from './countSettings.ts';
 import { CountStore, type CountState } from './countState.ts';
 import { watchFrameRequests } from './frameRequests.ts';
 import { cornerstoneLibraries, type HostParams } from './hostTypes.ts';
@@ -148,7 +148,7 @@ export class ChromosomeCountService {
     const { services } = servicesManager;
     const { core, tools } = cornerstoneLibraries(extensionManager);
     forgetAnswersAboutOpening(context.host);
-    context.store.set({ ...INITIAL, phase: 'opening', settings: storedSettings(mayKeepUnsavedWork(context.host)), readerName: knownReaderName(context.host) });
+    context.store.set({ ...INITIAL, phase: 'opening', settings: storedSettings(sitePolicy(context.host)), readerName: knownReaderName(context.host) });
     this.#endFrameWatch = watchFrameRequests();
     mapMeasurements(services.measurementService, services, core, tools);
     const tracking = trackViewports({
@@ -269,7 +269,7 @@ export class ChromosomeCountService {
 
   /** Whether the site's policy leaves it to the reader to keep unsaved work in this browser. */
   mayKeepUnsavedWork(): boolean {
-    return mayKeepUnsavedWork(this.#context.host);
+    return sitePolicy(this.#context.host).mayKeepUnsavedWork;
   }
 
   changeSettings(changes: Partial<CountSettings>): void {

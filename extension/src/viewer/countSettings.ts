@@ -46,14 +46,24 @@ function writeStored(key: string, value: string): void {
   }
 }
 
-/**
- * A site's policy, in its app-config.js:
- * `customizationService: { 'chromosomeCount.keepUnsavedWork': { $set: false } }`. Then no reader can switch it on.
- */
-const KEEP_POLICY = 'chromosomeCount.keepUnsavedWork';
+/** What a site decides for all its readers, in its `app-config.js`. */
+export interface SitePolicy {
+  /** Where false, no reader can switch it on. */
+  readonly mayKeepUnsavedWork: boolean;
+  /** Of a browser in which no reader has chosen otherwise. */
+  readonly countsOnOpening: boolean;
+}
 
-export const mayKeepUnsavedWork = ({ servicesManager }: HostParams): boolean =>
-  servicesManager.services.customizationService.getCustomization(KEEP_POLICY) !== false;
+const NO_POLICY: SitePolicy = { mayKeepUnsavedWork: true, countsOnOpening: DEFAULT_SETTINGS.countOnOpening };
+
+/** Of the viewer's customizations, `customizationService: { 'chromosomeCount.countOnOpening': { $set: true } }` say. */
+export function sitePolicy({ servicesManager }: HostParams): SitePolicy {
+  const { customizationService } = servicesManager.services;
+  return {
+    mayKeepUnsavedWork: customizationService.getCustomization('chromosomeCount.keepUnsavedWork') !== false,
+    countsOnOpening: customizationService.getCustomization('chromosomeCount.countOnOpening') === true,
+  };
+}
 
 function readSettings(): Partial<CountSettings> {
   try {
@@ -64,10 +74,10 @@ function readSettings(): Partial<CountSettings> {
   }
 }
 
-/** @param mayKeep the site's policy on keeping unsaved work, which a setting of this browser cannot overrule */
-export function storedSettings(mayKeep = true): CountSettings {
-  const settings = { ...DEFAULT_SETTINGS, ...readSettings() };
-  return { ...settings, keepUnsavedWork: settings.keepUnsavedWork && mayKeep };
+/** This browser's settings, as far as the site allows them. */
+export function storedSettings({ mayKeepUnsavedWork, countsOnOpening } = NO_POLICY): CountSettings {
+  const settings = { ...DEFAULT_SETTINGS, countOnOpening: countsOnOpening, ...readSettings() };
+  return { ...settings, keepUnsavedWork: settings.keepUnsavedWork && mayKeepUnsavedWork };
 }
 
 /** Only what was changed here: what another tab has changed meanwhile stays as it was set there. */
