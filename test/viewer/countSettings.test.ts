@@ -34,12 +34,12 @@ test('what another tab has set meanwhile stays: only what is changed here is wri
 
 test('a site that keeps no unsaved work overrules the browser’s setting', () => {
   useStorage({ 'chromosome-count.settings': '{"keepUnsavedWork":true}' });
-  expect(storedSettings({ mayKeepUnsavedWork: true, countsOnOpening: false }).keepUnsavedWork).toBe(true);
-  expect(storedSettings({ mayKeepUnsavedWork: false, countsOnOpening: false }).keepUnsavedWork).toBe(false);
+  expect(storedSettings({ mayKeepUnsavedWork: true, countOnOpening: false }).keepUnsavedWork).toBe(true);
+  expect(storedSettings({ mayKeepUnsavedWork: false, countOnOpening: false }).keepUnsavedWork).toBe(false);
 });
 
 test('where a site counts on opening, a reader who has chosen otherwise keeps the choice', () => {
-  const counting = { mayKeepUnsavedWork: true, countsOnOpening: true };
+  const counting = { mayKeepUnsavedWork: true, countOnOpening: true };
   const kept = useStorage();
   expect(storedSettings(counting)).toEqual({ ...DEFAULT_SETTINGS, countOnOpening: true });
   storeSettings({ showNumbers: true });

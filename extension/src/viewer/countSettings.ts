@@ -51,17 +51,17 @@ export interface SitePolicy {
   /** Where false, no reader can switch it on. */
   readonly mayKeepUnsavedWork: boolean;
   /** Of a browser in which no reader has chosen otherwise. */
-  readonly countsOnOpening: boolean;
+  readonly countOnOpening: boolean;
 }
 
-const NO_POLICY: SitePolicy = { mayKeepUnsavedWork: true, countsOnOpening: DEFAULT_SETTINGS.countOnOpening };
+const NO_POLICY: SitePolicy = { mayKeepUnsavedWork: true, countOnOpening: DEFAULT_SETTINGS.countOnOpening };
 
-/** Of the viewer's customizations, `customizationService: { 'chromosomeCount.countOnOpening': { $set: true } }` say. */
+/** From the viewer's customizations, such as `customizationService: { 'chromosomeCount.countOnOpening': { $set: true } }`. */
 export function sitePolicy({ servicesManager }: HostParams): SitePolicy {
   const { customizationService } = servicesManager.services;
   return {
     mayKeepUnsavedWork: customizationService.getCustomization('chromosomeCount.keepUnsavedWork') !== false,
-    countsOnOpening: customizationService.getCustomization('chromosomeCount.countOnOpening') === true,
+    countOnOpening: customizationService.getCustomization('chromosomeCount.countOnOpening') === true,
   };
 }
 
@@ -75,8 +75,8 @@ function readSettings(): Partial<CountSettings> {
 }
 
 /** This browser's settings, as far as the site allows them. */
-export function storedSettings({ mayKeepUnsavedWork, countsOnOpening } = NO_POLICY): CountSettings {
-  const settings = { ...DEFAULT_SETTINGS, countOnOpening: countsOnOpening, ...readSettings() };
+export function storedSettings({ mayKeepUnsavedWork, countOnOpening } = NO_POLICY): CountSettings {
+  const settings = { ...DEFAULT_SETTINGS, countOnOpening, ...readSettings() };
   return { ...settings, keepUnsavedWork: settings.keepUnsavedWork && mayKeepUnsavedWork };
 }
 
